@@ -1,0 +1,255 @@
+"""Frozen data set versions: products in, an immutable folder named by its content out, and back.
+
+In: products with checked views. Out: `DataSet`. Never: changes a version, or reads one whose manifest does not match.
+
+    data/datasets/NAME/<version>/   products.parquet views.parquet set_aside.parquet manifest.json
+    data/datasets/NAME/newest       the version that NAME alone means
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lookalike import files
+from lookalike.catalog.nearness import near_duplicates
+from lookalike.catalog.product import Product, SetAside, View
+from lookalike.catalog.splits import Assignment, Member, assign
+from lookalike.settings import DataError, Shares, SplitRule
+
+FORMAT = 1  # of the folder; a reader refuses another
+
+PRODUCTS = {
+    **dict.fromkeys(("product", "shop", "style", "brand", "category", "color", "name", "price", "currency"), pl.String),
+    "rating": pl.Float64,
+    **dict.fromkeys(("url", "attributes", "split", "group"), pl.String),
+}
+VIEWS = {
+    **dict.fromkeys(("image", "product", "view", "role", "split", "sha256", "format"), pl.String),
+    **dict.fromkeys(("width", "height", "size"), pl.Int64),
+    "fingerprint": pl.Binary,
+    "source": pl.String,
+}
+SET_ASIDE = dict.fromkeys(("where", "picture", "product", "reason", "text"), pl.String)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """One frozen version."""
+
+    name: str
+    version: str
+    folder: Path
+    manifest: dict[str, Any]
+    products: pl.DataFrame
+    views: pl.DataFrame
+    set_aside: pl.DataFrame
+
+    @property
+    def label(self) -> str:
+        """The name that means this version and no other."""
+        return f"{self.name}@{self.version}"
+
+    def pictures(self, split: str = "all") -> pl.DataFrame:
+        """One row a picture with what is known of its product, attributes as columns of their own."""
+        known = self.products.drop("split", "attributes").join(_attributes(self.products), on="product", how="left")
+        table = self.views.join(known, on="product", how="left", maintain_order="left")
+        return table if split == "all" else table.filter(pl.col("split") == split)
+
+
+def freeze(
+    name: str,
+    products: Sequence[Product],
+    set_aside: Sequence[SetAside] = (),
+    *,
+    root: Path,
+    rule: SplitRule = "auto",
+    shares: Shares | None = None,
+    seed: int = 0,
+    source: str = "",
+) -> DataSet:
+    """Split the products without a leak and write them as a version of `name`; the same content is the same version."""
+    if not products:
+        raise DataError(f"{name}: nothing to freeze: no product with a usable picture was found{_why(set_aside)}")
+    _check_name(name)
+    shares = shares or Shares()
+    ordered = sorted(products, key=lambda product: product.key)
+    parent = newest(name, root)
+    members, links = _members(ordered, rule)
+    # a re-made version keeps the splits of the one before, unless it was cut by another rule
+    before = _splits_of(parent) if parent and _same_rule(parent.manifest, rule, shares, seed) else None
+    cut = assign(members, links, rule=rule, shares=shares, seed=seed, before=before)
+    split, group = _by_product(members, cut)
+    tables = _tables(ordered, set_aside, split, group)
+    version = _content_id(tables)
+    facts = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parent": parent.version if parent else None,
+        "source": source,
+        "split": {
+            "rule": rule,
+            "shares": asdict(shares),
+            "seed": seed,
+            "moved": [move._asdict() for move in cut.moved],
+            "notes": list(cut.notes),
+        },
+        "counts": _counts(tables, cut),
+    }
+    folder = root / name / version
+    if not folder.exists():
+        with files.new_folder(folder) as draft:
+            for table, frame in tables.items():
+                frame.write_parquet(draft / f"{table}.parquet")
+            files.seal(draft, facts)
+    files.write_text(root / name / "newest", version + "\n")
+    return load(folder)
+
+
+def find(said: str, root: Path) -> DataSet:
+    """The data set that `name` or `name@version` means."""
+    name, _, version = said.partition("@")
+    if not (root / name).is_dir():
+        there = ", ".join(sorted(one.name for one in root.iterdir() if one.is_dir())) if root.is_dir() else ""
+        raise DataError(f"no data set {name!r} under {root}; " + (f"there are: {there}" if there else "import one first"))
+    if not version:
+        found = newest(name, root)
+        if found:
+            return found
+        raise DataError(f"data set {name!r} has no finished version under {root / name}; import it again")
+    near = [one for one in (root / name).iterdir() if one.is_dir() and one.name.startswith(version)]
+    if len(near) != 1:
+        there = ", ".join(sorted(one.name for one in (root / name).iterdir() if one.is_dir() and one.name[0] != "."))
+        raise DataError(f"data set {name!r} has no one version {version!r}; there are: {there}")
+    return load(near[0])
+
+
+def newest(name: str, root: Path) -> DataSet | None:
+    """The version that the name alone means, if there is one."""
+    pointer = root / name / "newest"
+    return load(root / name / pointer.read_text().strip()) if pointer.is_file() else None
+
+
+def load(folder: Path) -> DataSet:
+    """Read a version, refusing one that is unfinished, altered, or of another format."""
+    facts = files.sealed(folder)
+    if facts.get("format") != FORMAT:
+        raise DataError(f"{folder}: format {facts.get('format')!r}, this lookalike reads {FORMAT}; import the data set again")
+    tables = {table: pl.read_parquet(folder / f"{table}.parquet") for table in ("products", "views", "set_aside")}
+    return DataSet(name=facts["name"], version=facts["version"], folder=folder, manifest=facts, **tables)
+
+
+def _members(products: Sequence[Product], rule: SplitRule) -> tuple[list[Member], list[tuple[int, int]]]:
+    """One member a product (one a given split of it, where the source tells several), and who is linked by a picture."""
+    members: list[Member] = []
+    prints: list[bytes] = []
+    owner: list[int] = []
+    for product in products:
+        told = sorted({view.split for view in product.views}) if rule == "given" else [""]
+        for split in told:
+            of_split = [view for view in product.views if rule != "given" or view.split == split]
+            prints += [view.fingerprint for view in of_split]
+            owner += [len(members)] * len(of_split)
+            members.append(Member(product=product.key, style=_style(product), category=product.category, given=split))
+    links = {(owner[pair.first], owner[pair.second]) for pair in near_duplicates(prints)}
+    return members, sorted((first, second) for first, second in links if first != second)
+
+
+def _style(product: Product) -> str:
+    return f"{product.shop}:{product.style}" if product.shop and product.style else product.style
+
+
+def _by_product(members: Sequence[Member], cut: Assignment) -> tuple[dict[str, str], dict[str, str]]:
+    keys = [member.product for member in members]
+    return dict(zip(keys, cut.split, strict=True)), dict(zip(keys, cut.group, strict=True))
+
+
+def _splits_of(dataset: DataSet) -> dict[str, str]:
+    return dict(zip(dataset.products["product"], dataset.products["split"], strict=True))
+
+
+def _same_rule(manifest: Mapping[str, Any], rule: str, shares: Shares, seed: int) -> bool:
+    told = manifest["split"]
+    return (told["rule"], told["shares"], told["seed"]) == (rule, asdict(shares), seed)
+
+
+def _tables(
+    products: Sequence[Product], set_aside: Sequence[SetAside], split: Mapping[str, str], group: Mapping[str, str]
+) -> dict[str, pl.DataFrame]:
+    product_rows = [_product_row(one, split[one.key], group[one.key]) for one in products]
+    view_rows = [
+        _view_row(one.key, number, view, split[one.key]) for one in products for number, view in enumerate(one.views)
+    ]
+    aside = sorted((asdict(one) for one in set_aside), key=lambda row: (row["where"], row["picture"]))
+    return {
+        "products": pl.DataFrame(product_rows, schema=PRODUCTS),
+        "views": pl.DataFrame(view_rows, schema=VIEWS),
+        "set_aside": pl.DataFrame(aside, schema=SET_ASIDE),
+    }
+
+
+def _product_row(product: Product, split: str, group: str) -> dict[str, Any]:
+    row = {name: getattr(product, name) for name in PRODUCTS if hasattr(product, name)}
+    return {
+        **row,
+        "product": product.key,
+        "price": "" if product.price is None else str(product.price),
+        "attributes": json.dumps(product.attributes, sort_keys=True, ensure_ascii=False),
+        "split": split,
+        "group": group,
+    }
+
+
+def _view_row(product: str, number: int, view: View, split: str) -> dict[str, Any]:
+    return {**asdict(view), "image": f"{product}#{number}", "product": product, "split": split}
+
+
+def _attributes(products: pl.DataFrame) -> pl.DataFrame:
+    rows = [json.loads(text) for text in products["attributes"]]
+    taken = {*PRODUCTS, *VIEWS}
+    names = sorted({name for row in rows for name in row} - taken)
+    columns = {name: [row.get(name, "") for row in rows] for name in names}
+    return pl.DataFrame({"product": products["product"], **columns})
+
+
+def _content_id(tables: Mapping[str, pl.DataFrame]) -> str:
+    """The version's name: a hash of what the rows say, not of Parquet bytes, which change with the writer's version."""
+    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
+    for name in ("products", "views", "set_aside"):
+        digest.update(f"{name} {tables[name].columns}\n".encode())
+        for row in tables[name].iter_rows():
+            digest.update(repr(row).encode())
+    return digest.hexdigest()[:12]
+
+
+def _counts(tables: Mapping[str, pl.DataFrame], cut: Assignment) -> dict[str, Any]:
+    products, views = tables["products"], tables["views"]
+    return {
+        "products": len(products),
+        "styles": products.filter(pl.col("style") != "")["style"].n_unique(),
+        "pictures": len(views),
+        "groups": len(set(cut.group)),
+        "products_by_split": dict(sorted(Counter(products["split"]).items())),
+        "pictures_by_split": dict(sorted(Counter(views["split"]).items())),
+        "set_aside": dict(Counter(tables["set_aside"]["reason"]).most_common()),
+    }
+
+
+def _why(set_aside: Sequence[SetAside]) -> str:
+    if not set_aside:
+        return "; the source has no rows"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in set_aside).most_common(5))
+    return f"; {len(set_aside)} rows were set aside ({reasons}). The first: {set_aside[0].text}"
+
+
+def _check_name(name: str) -> None:
+    if not name or name.startswith(".") or not all(sign.isalnum() or sign in "-_." for sign in name):
+        raise DataError(f"name={name!r}: a data set's name is letters, digits, '-', '_' and '.'; it becomes a folder")

@@ -1,0 +1,73 @@
+"""`lookalike evaluate`: measures a run, or an untrained embedder, on a data set."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from lookalike import build, files
+from lookalike.catalog import versions
+from lookalike.cli import door, places, show
+from lookalike.cli.measuring import measure, neighbours_of, pictures, protocol_of, told
+from lookalike.models.embedder import Embedder
+from lookalike.settings import Choice, Evaluate, Pixels, Train
+from lookalike.tracking import record
+from lookalike.training.fit import load_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is measured: an embedder with its pixels, the data set and match it brings, and where results go."""
+
+    name: str
+    embedder: Embedder
+    pixels: Pixels
+    dataset: str
+    match: str
+    folder: Path
+
+
+def run(settings: Evaluate) -> int:
+    """Embed, search, score; say and write it."""
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(settings.threads)
+    subject = _untrained(settings, settings.embedder) if settings.embedder else _of_run(settings)
+    dataset = versions.find(settings.dataset or subject.dataset, places.datasets(settings.paths))
+    table = pictures(dataset, settings.split)
+    protocol = protocol_of(replace(settings, match=settings.match or subject.match), dataset, settings.split)
+    measured = measure(subject.embedder, table, subject.pixels, settings.paths, protocol, seed=settings.seed)
+    show.evaluation(f"{subject.name} on {dataset.label}, {settings.split}", measured)
+    where = subject.folder / f"{dataset.name}-{dataset.version}-{settings.split}-{protocol.match}"
+    record.write_table(where / "per_query.parquet", measured.table)
+    files.write_bytes(where / "neighbours.png", neighbours_of(measured, table, subject.pixels, settings.paths))
+    files.write_json(where / "metrics.json", told(measured) | {"dataset": dataset.label, "subject": subject.name})
+    show.facts("written", {"folder": where, "picture": where / "neighbours.png"})
+    return 0
+
+
+def _of_run(settings: Evaluate) -> Subject:
+    folder = record.find(settings.run, Path(settings.paths.runs))
+    trained = door.read(Train, record.settings_of(folder), build.TABLES)
+    embedder = build.embedder(trained.backbone, trained.head, trained.pixels)
+    load_weights(embedder, folder / "checkpoints" / "best.ckpt")
+    return Subject(
+        name=f"run {folder.parent.name}/{folder.name}",
+        embedder=embedder,
+        pixels=trained.pixels,
+        dataset=record.dataset_of(folder),
+        match=trained.match,
+        folder=folder / "evaluations",
+    )
+
+
+def _untrained(settings: Evaluate, said: Choice) -> Subject:
+    pixels = settings.pixels
+    look = f"{said.name}-{pixels.size}-{pixels.resize}{'-gray' if pixels.gray else ''}"
+    return Subject(
+        name=f"untrained {look}",
+        embedder=build.untrained(said, pixels),
+        pixels=pixels,
+        dataset=settings.dataset,
+        match="product",
+        folder=Path(settings.paths.runs) / "untrained" / look,
+    )

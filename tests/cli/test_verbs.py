@@ -1,0 +1,159 @@
+"""The command as a user meets it: each verb in a process of its own, on small drawn data, right and wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+TINY = ("adapter=toy", "adapter.styles=24", "adapter.colorways=2", "adapter.views=3", "adapter.size=64")
+SMALL = ("pixels.size=32", "batch.products=4", "epochs=1", "backbone.weights=random")
+
+
+def lookalike(*words, at, code=0):
+    done = subprocess.run([sys.executable, "-m", "lookalike", *words], cwd=at, capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A folder in which a small drawn data set was imported."""
+    at = tmp_path_factory.mktemp("shop")
+    lookalike("import", *TINY, "name=toy", at=at)
+    return at
+
+
+def only(folder: Path) -> Path:
+    (one,) = folder.iterdir()
+    return one
+
+
+def test_import_says_what_was_taken_in_and_what_comes_next(tmp_path):
+    said = lookalike("import", *TINY, "name=toy", at=tmp_path)
+    assert "data set toy@" in said
+    assert "lookalike train dataset=toy" in said
+
+
+def test_import_into_the_catalog_and_freeze_makes_the_same_products(shop, tmp_path):
+    lookalike("import", *TINY, "name=toy", "into=catalog", at=tmp_path)
+    lookalike("import", *TINY, "name=toy", "into=catalog", at=tmp_path)  # twice is once
+    lookalike("freeze", "name=toy", at=tmp_path)
+    lookalike("freeze", "name=boots", "category=boots", at=tmp_path)
+    from_catalog = pl.read_parquet(next((tmp_path / "data/datasets/toy").glob("*/products.parquet")))
+    imported = pl.read_parquet(next((shop / "data/datasets/toy").glob("*/products.parquet")))
+    assert from_catalog.drop("attributes").equals(imported.drop("attributes"))
+    boots = pl.read_parquet(next((tmp_path / "data/datasets/boots").glob("*/products.parquet")))
+    assert set(boots["category"]) == {"Boots"}
+    assert len(boots) == len(imported.filter(pl.col("category") == "Boots"))
+
+
+def test_a_training_leaves_the_run_folder_of_the_contract_and_is_measured_again_alike(shop):
+    lookalike("train", "experiment=quickstart", *SMALL, "name=tiny", at=shop)
+    folder = only(shop / "runs" / "tiny")
+    assert {one.name for one in folder.iterdir()} == {
+        "settings.yaml",
+        "metrics.json",
+        "per_query.parquet",
+        "history.jsonl",
+        "checkpoints",
+        "report.html",
+        "neighbours.png",
+        "environment.json",
+    }
+    metrics = json.loads((folder / "metrics.json").read_text())
+    figure = metrics["test"]["recall@1"]
+    assert figure["ci95"][0] <= figure["value"] <= figure["ci95"][1]
+    assert pl.read_parquet(folder / "per_query.parquet")["recall@1"].mean() == pytest.approx(figure["value"])
+    assert metrics["protocol"]["match"] == "product"
+    lookalike("evaluate", "run=tiny", at=shop)
+    again = json.loads(next((folder / "evaluations").glob("*/metrics.json")).read_text())
+    assert again["test"] == metrics["test"]
+    assert "stands already" in lookalike("train", "experiment=quickstart", *SMALL, "name=tiny", "again=false", at=shop)
+
+
+def test_an_untrained_embedder_is_measured_by_the_same_protocol(shop):
+    said = lookalike("evaluate", "embedder=pretrained", "dataset=toy", "pixels.size=48", "split=all", "match=style", at=shop)
+    assert "recall@1" in said
+    metrics = json.loads(next((shop / "runs/untrained").rglob("metrics.json")).read_text())
+    assert metrics["protocol"]["left_out"] == "product"
+    assert 0 < metrics["all"]["recall@1"]["value"] < 1
+
+
+def test_a_plan_says_what_would_happen_and_does_nothing(shop):
+    said = lookalike("train", "dataset=toy", *SMALL, "plan=true", "name=planned", at=shop)
+    assert "minutes" in said
+    assert not (shop / "runs" / "planned").exists()
+
+
+def test_a_sweep_makes_a_run_for_each_value(shop):
+    lookalike("train", "-m", "dataset=toy", *SMALL, "seed=0,1", "name=sweep", at=shop)
+    said = [(folder / "settings.yaml").read_text() for folder in sorted((shop / "runs/sweep").iterdir())]
+    assert ["seed: 0" in said[0], "seed: 1" in said[1]] == [True, True]
+
+
+def test_the_composed_settings_are_shown_without_work(shop):
+    said = lookalike("train", "--cfg", "job", "dataset=toy", "loss.margin=0.25", at=shop)
+    assert "margin: 0.25" in said
+
+
+@pytest.mark.parametrize("verb", ["import", "freeze", "audit", "train", "evaluate", "doctor"])
+def test_help_teaches_with_an_example(verb, tmp_path):
+    said = lookalike(verb, "--help", at=tmp_path)
+    assert f"lookalike {verb}" in said
+    assert "Settings and their defaults" in said
+
+
+def test_doctor_finds_the_data_set_and_a_harmed_one(shop, tmp_path):
+    assert "toy@" in lookalike("doctor", at=shop)
+    lookalike("import", *TINY, "name=toy", at=tmp_path)
+    next((tmp_path / "data/datasets/toy").glob("*/views.parquet")).write_bytes(b"")
+    assert "views.parquet has 0 bytes" in lookalike("doctor", at=tmp_path, code=1)
+
+
+def test_faults_of_several_kinds_are_told_together(shop):
+    said = lookalike("train", "dataset=toy", "sed=1", "epochs=0", "loss.margn=2", "backbone.weights=3.5", at=shop, code=2)
+    for line in (
+        "sed: no such setting (you gave 1); did you mean 'seed'?",
+        "epochs: must be 1 or more",
+        "loss.margn: no such setting (you gave 2); did you mean 'margin'?",
+        "backbone.weights: Input should be a valid string (you gave 3.5)",
+    ):
+        assert line in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("trian",), 2, "there is no verb 'trian'. Did you mean 'train'?"),
+        (("train", "dataset=nosuch"), 3, "no data set 'nosuch'"),
+        (("train", "dataset=toy", "match=colour"), 3, "no such column"),
+        (("train", "dataset=toy", "batch.products=4000"), 3, "make batch.products smaller"),
+        (("train",), 2, "dataset: must be given"),
+        (("evaluate",), 2, "exactly one of run=RUN and embedder="),
+        (("evaluate", "run=nosuch"), 3, "no such run"),
+        (("evaluate", "embedder=pretrained", "dataset=toy", "query_view=nosuch"), 3, "no picture has the view"),
+        (("import", "adapter=csv", "name=x"), 3, "source: adapter=csv reads a file or a folder"),
+        (("import", "adapter=csv", "source=nosuch.csv", "name=x"), 3, "nosuch.csv"),
+        (("import", "adapter=csv", "source=.", "name=../x"), 3, ""),
+        (("freeze", "name=x"), 3, "the catalog is empty"),
+        (("audit", "dataset=nosuch"), 3, "no data set 'nosuch'"),
+    ],
+)
+def test_a_mistake_is_one_clear_sentence_and_an_exit_code(shop, words, code, said):
+    assert said in lookalike(*words, at=shop, code=code)
+
+
+def test_one_picture_a_product_has_nothing_to_learn_from_and_says_so(tmp_path):
+    lookalike("import", "adapter=toy", "adapter.styles=24", "adapter.views=1", "adapter.size=64", "name=lone", at=tmp_path)
+    said = lookalike("train", "dataset=lone", *SMALL, at=tmp_path, code=3)
+    assert "match=style" in said
+
+
+def test_the_same_commands_in_two_folders_give_the_same_bytes(shop, tmp_path):
+    lookalike("import", *TINY, "name=toy", at=tmp_path)
+    first, second = (sorted(one.name for one in (at / "data/images").rglob("*") if one.is_file()) for at in (shop, tmp_path))
+    assert first == second

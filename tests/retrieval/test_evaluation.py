@@ -1,0 +1,145 @@
+"""Vectors and a table to figures: against brute force, and by hand where protocols differ."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lookalike.retrieval.evaluation import evaluate
+from lookalike.retrieval.protocol import protocol_for
+from lookalike.settings import DataError
+
+
+def table(products, **columns):
+    count = len(products)
+    base = {
+        "image": [f"{number:04d}" for number in range(count)],
+        "product": list(products),
+        **{name: [""] * count for name in ("style", "view", "category", "brand", "color")},
+        "role": ["both"] * count,
+    }
+    return pl.DataFrame({**base, **columns})
+
+
+def around(*degrees):
+    angle = np.radians(np.array(degrees, float))
+    return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+
+
+def random_case(seed, count=60, products=20, dimensions=6):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(count, dimensions)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors, table([f"p{one}" for one in random.integers(products, size=count)])
+
+
+def brute_force(vectors, products, count=None):
+    """First-twin ranks by full sort: what every cleverness must equal."""
+    ranks = {}
+    for query in range(len(vectors)):
+        others = [row for row in range(len(vectors)) if row != query]
+        twins = [row for row in others if products[row] == products[query]]
+        if not twins:
+            continue
+        scores = np.round(vectors[others] @ vectors[query], 6)
+        ordered = [others[place] for place in sorted(range(len(others)), key=lambda place: (-scores[place], others[place]))]
+        ranks[query] = min(ordered.index(twin) for twin in twins) + 1
+    return ranks
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ranks_equal_brute_force(seed):
+    vectors, rows = random_case(seed)
+    found = evaluate(vectors, rows, protocol_for("product"))
+    wanted = brute_force(vectors, rows["product"].to_list())
+    assert dict(zip(found.table["image"].cast(int), found.table["rank"], strict=True)) == wanted
+    assert found.figures["recall@1"].value == pytest.approx(np.mean([rank == 1 for rank in wanted.values()]))
+
+
+def test_a_first_twin_beyond_the_nearest_kept_still_has_its_exact_rank():
+    vectors = around(0, 180, *np.linspace(1, 90, 40))  # the twin lies opposite, behind forty strangers
+    found = evaluate(vectors, table(["a", "a", *[f"s{one}" for one in range(40)]]), protocol_for("product"))
+    assert found.table.filter(pl.col("image") == "0000")["rank"].item() == 41
+    assert found.figures["recall@20"].value == 0
+
+
+def test_a_query_without_a_twin_is_counted_and_not_scored():
+    found = evaluate(around(0, 1, 50), table(["a", "a", "b"]), protocol_for("product"))
+    assert (found.queries, found.no_twin, found.gallery) == (2, 1, 3)
+    assert found.figures["recall@1"].value == 1
+
+
+def test_nobody_with_a_twin_is_an_error_that_says_what_is_needed():
+    with pytest.raises(DataError, match="no query has a twin by product .*two pictures"):
+        evaluate(around(0, 1), table(["a", "b"]), protocol_for("product"))
+
+
+def test_an_exact_copy_of_the_query_under_another_product_is_not_taken_for_the_query():
+    """Leaving the query out by position would drop whichever copy sorts first; by id it is always the query itself."""
+    vectors = around(0, 0, 20)  # the stranger "0000" is the same picture as the query "0001"
+    found = evaluate(vectors, table(["s", "a", "a"]), protocol_for("product"))
+    assert found.table.filter(pl.col("image") == "0001")["rank"].item() == 2
+
+
+def test_ties_are_broken_by_id():
+    vectors = around(0, 10, 10, 10)
+    found = evaluate(vectors, table(["a", "s", "a", "t"], image=["q", "x", "y", "z"]), protocol_for("product"))
+    assert found.table.filter(pl.col("image") == "q")["rank"].item() == 2  # x, then y
+    swapped = evaluate(vectors, table(["a", "s", "a", "t"], image=["q", "y", "x", "z"]), protocol_for("product"))
+    assert swapped.table.filter(pl.col("image") == "q")["rank"].item() == 1
+
+
+def test_by_style_the_other_views_of_the_query_product_are_left_out():
+    rows = table(["a1", "a1", "a2", "b"], style=["a", "a", "a", "b"])
+    found = evaluate(around(0, 1, 40, 20), rows, protocol_for("style"))
+    first = found.table.filter(pl.col("image") == "0000")
+    assert first["rank"].item() == 2  # its own other view is nearest but does not count; then b, then the other colorway
+    assert first["nearest"].item().to_list() == ["0003", "0002"]
+
+
+def test_an_empty_style_is_nobodys_twin():
+    rows = table(["a", "b", "c", "d"], style=["", "", "x", "x"])
+    assert evaluate(around(0, 1, 2, 3), rows, protocol_for("style")).queries == 2
+
+
+def test_views_ask_views():
+    rows = table(["a", "a", "b", "b"], view=["pair", "outside", "pair", "outside"])
+    found = evaluate(around(0, 5, 10, 90), rows, protocol_for("product", query_view="pair", gallery_view="outside"))
+    assert found.gallery == 2
+    assert found.table.select("image", "rank").rows() == [("0000", 1), ("0002", 2)]
+
+
+def test_roles_say_who_asks_and_who_answers():
+    rows = table(["a", "a", "b"], role=["query", "gallery", "gallery"])
+    found = evaluate(around(0, 50, 1), rows, protocol_for("product"))
+    assert (found.queries, found.gallery, found.table["rank"].item()) == (1, 2, 2)
+
+
+def test_a_match_or_view_that_is_not_there_names_those_that_are():
+    with pytest.raises(DataError, match="match=colour: .*color"):
+        evaluate(around(0, 1), table(["a", "a"]), protocol_for("colour"))
+    with pytest.raises(DataError, match="match=brand: every picture's brand is empty"):
+        evaluate(around(0, 1), table(["a", "a"]), protocol_for("brand"))
+    with pytest.raises(DataError, match="view 'top'; there are: pair"):
+        evaluate(around(0, 1), table(["a", "a"], view=["pair", "pair"]), protocol_for("product", query_view="top"))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations(range(30)))
+def test_the_order_of_rows_does_not_matter(order):
+    vectors, rows = random_case(9, count=30, products=8)
+    plain = evaluate(vectors, rows, protocol_for("product"))
+    shuffled = evaluate(vectors[list(order)], rows[list(order)], protocol_for("product"))
+    assert {name: one.value for name, one in plain.figures.items()} == pytest.approx(
+        {name: one.value for name, one in shuffled.figures.items()}
+    )
+
+
+def test_slices_count_their_queries():
+    rows = table(["a", "a", "b", "b"], category=["Boots", "Boots", "Bags", "Bags"])
+    slices = evaluate(around(0, 1, 90, 91), rows, protocol_for("product")).slices["category"]
+    assert {name: (one["recall@1"].value, one["recall@1"].queries) for name, one in slices.items()} == {
+        "Bags": (1.0, 2),
+        "Boots": (1.0, 2),
+    }
