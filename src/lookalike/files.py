@@ -90,7 +90,9 @@ def sealed(folder: Path) -> dict[str, Any]:
     """Read a folder's manifest, refusing the folder by name if any file is missing, added, short or altered."""
     manifest = folder / MANIFEST
     if not manifest.is_file():
-        raise DataError(f"{folder}: no {MANIFEST}, so this folder was never finished. Make it again, or restore it whole.")
+        raise DataError(
+            f"{folder}: no {MANIFEST}, so this folder was never finished. Make it again, or restore it whole."
+        )
     try:
         facts: dict[str, Any] = json.loads(manifest.read_text())
         listed = facts["files"]

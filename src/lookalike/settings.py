@@ -141,7 +141,9 @@ class Optimiser:
     backbone_lr: float = setting(1e-4, "learning rate of the backbone; 0 freezes it", least=0, most=10)
     weight_decay: float = setting(1e-4, "AdamW's weight decay", least=0, most=1)
     warmup: float = setting(0.1, "share of the steps that warm up", least=0, most=0.9)
-    frozen_statistics: bool = setting(True, "batch norm keeps its pretrained statistics: small batches would spoil them")
+    frozen_statistics: bool = setting(
+        True, "batch norm keeps its pretrained statistics: small batches would spoil them"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -276,7 +276,7 @@ def test_a_writer_killed_half_way_leaves_a_whole_catalog_without_its_half(file):
     with open_store(f"sqlite:///{file}") as store:
         store.upsert([boot("known", views=(view(),))], seen=MONDAY)
     command = [sys.executable, "-c", textwrap.dedent(KILLED), f"sqlite:///{file}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout.readline() == "half way\n"
         writer.send_signal(signal.SIGKILL)
     with open_store(f"sqlite:///{file}") as store:

@@ -95,7 +95,9 @@ def test_adding_products_moves_none_of_the_old_ones(tmp_path_factory, extra):
 
 def test_a_given_split_is_kept(root):
     told = [
-        replace(one, views=tuple(replace(v, split="train" if n < 8 else "test" if n < 10 else "val") for v in one.views))
+        replace(
+            one, views=tuple(replace(v, split="train" if n < 8 else "test" if n < 10 else "val") for v in one.views)
+        )
         for n, one in enumerate(products(12))
     ]
     frozen = versions.freeze("shoes", told, root=root, rule="given")

@@ -93,7 +93,14 @@ def test_a_bare_name_chooses_an_entry_of_a_table():
 
 @pytest.mark.parametrize(
     ("path", "known"),
-    [("seed", True), ("sed", False), ("pixels.size", True), ("pixels.siz", False), ("loss.anything", True), ("seed.x", False)],
+    [
+        ("seed", True),
+        ("sed", False),
+        ("pixels.size", True),
+        ("pixels.siz", False),
+        ("loss.anything", True),
+        ("seed.x", False),
+    ],
 )
 def test_the_door_knows_which_paths_are_settings(path, known):
     assert door.knows(Train, path) is known

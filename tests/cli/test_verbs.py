@@ -13,7 +13,9 @@ SMALL = ("pixels.size=32", "batch.products=4", "epochs=1", "backbone.weights=ran
 
 
 def lookalike(*words, at, code=0):
-    done = subprocess.run([sys.executable, "-m", "lookalike", *words], cwd=at, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "lookalike", *words], cwd=at, capture_output=True, text=True, check=False
+    )
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -76,7 +78,9 @@ def test_a_training_leaves_the_run_folder_of_the_contract_and_is_measured_again_
 
 
 def test_an_untrained_embedder_is_measured_by_the_same_protocol(shop):
-    said = lookalike("evaluate", "embedder=pretrained", "dataset=toy", "pixels.size=48", "split=all", "match=style", at=shop)
+    said = lookalike(
+        "evaluate", "embedder=pretrained", "dataset=toy", "pixels.size=48", "split=all", "match=style", at=shop
+    )
     assert "recall@1" in said
     metrics = json.loads(next((shop / "runs/untrained").rglob("metrics.json")).read_text())
     assert metrics["protocol"]["left_out"] == "product"
@@ -115,7 +119,9 @@ def test_doctor_finds_the_data_set_and_a_harmed_one(shop, tmp_path):
 
 
 def test_faults_of_several_kinds_are_told_together(shop):
-    said = lookalike("train", "dataset=toy", "sed=1", "epochs=0", "loss.margn=2", "backbone.weights=3.5", at=shop, code=2)
+    said = lookalike(
+        "train", "dataset=toy", "sed=1", "epochs=0", "loss.margn=2", "backbone.weights=3.5", at=shop, code=2
+    )
     for line in (
         "sed: no such setting (you gave 1); did you mean 'seed'?",
         "epochs: must be 1 or more",
@@ -148,12 +154,16 @@ def test_a_mistake_is_one_clear_sentence_and_an_exit_code(shop, words, code, sai
 
 
 def test_one_picture_a_product_has_nothing_to_learn_from_and_says_so(tmp_path):
-    lookalike("import", "adapter=toy", "adapter.styles=24", "adapter.views=1", "adapter.size=64", "name=lone", at=tmp_path)
+    lookalike(
+        "import", "adapter=toy", "adapter.styles=24", "adapter.views=1", "adapter.size=64", "name=lone", at=tmp_path
+    )
     said = lookalike("train", "dataset=lone", *SMALL, at=tmp_path, code=3)
     assert "match=style" in said
 
 
 def test_the_same_commands_in_two_folders_give_the_same_bytes(shop, tmp_path):
     lookalike("import", *TINY, "name=toy", at=tmp_path)
-    first, second = (sorted(one.name for one in (at / "data/images").rglob("*") if one.is_file()) for at in (shop, tmp_path))
+    first, second = (
+        sorted(one.name for one in (at / "data/images").rglob("*") if one.is_file()) for at in (shop, tmp_path)
+    )
     assert first == second

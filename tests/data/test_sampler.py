@@ -40,5 +40,8 @@ def test_every_label_comes_once_an_epoch_and_the_epoch_can_be_drawn_again(seed, 
 
 
 def test_two_epochs_differ():
-    first, second = (np.concatenate(list(product_batches(np.repeat(np.arange(12), 3), products=4, views=2, seed=0, epoch=e))) for e in (0, 1))
+    first, second = (
+        np.concatenate(list(product_batches(np.repeat(np.arange(12), 3), products=4, views=2, seed=0, epoch=e)))
+        for e in (0, 1)
+    )
     assert first.tolist() != second.tolist()

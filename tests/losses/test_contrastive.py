@@ -11,7 +11,9 @@ from lookalike.losses.contrastive import contrastive
 
 
 def test_a_twin_pair_and_two_strangers_by_hand():
-    line = torch.tensor([[0.0], [1.0], [1.5]])  # twins at 0 and 1; strangers 1.5 and 0.5 away, only the second within 1.0
+    line = torch.tensor(
+        [[0.0], [1.0], [1.5]]
+    )  # twins at 0 and 1; strangers 1.5 and 0.5 away, only the second within 1.0
     loss = contrastive(line, torch.tensor([7, 7, 8]), margin=1.0)
     assert loss.item() == pytest.approx(1.0**2 + (1.0 - 0.5) ** 2)
 
@@ -58,7 +60,9 @@ def test_it_agrees_with_pytorch_metric_learning_where_distances_are_squared_alik
     unit = torch.nn.functional.normalize(embeddings)
     theirs = ContrastiveLoss(pos_margin=0, neg_margin=1, reducer=AvgNonZeroReducer())
     pairs = theirs.compute_loss(unit, products, None, unit, products)
-    wanted = sum((part["losses"][part["losses"] > 0] ** 2).mean() for part in pairs.values() if (part["losses"] > 0).any())
+    wanted = sum(
+        (part["losses"][part["losses"] > 0] ** 2).mean() for part in pairs.values() if (part["losses"] > 0).any()
+    )
     torch.testing.assert_close(contrastive(unit, products, margin=1.0), wanted)
 
 

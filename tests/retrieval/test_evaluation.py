@@ -43,7 +43,9 @@ def brute_force(vectors, products, count=None):
         if not twins:
             continue
         scores = np.round(vectors[others] @ vectors[query], 6)
-        ordered = [others[place] for place in sorted(range(len(others)), key=lambda place: (-scores[place], others[place]))]
+        ordered = [
+            others[place] for place in sorted(range(len(others)), key=lambda place: (-scores[place], others[place]))
+        ]
         ranks[query] = min(ordered.index(twin) for twin in twins) + 1
     return ranks
 
@@ -94,7 +96,9 @@ def test_by_style_the_other_views_of_the_query_product_are_left_out():
     rows = table(["a1", "a1", "a2", "b"], style=["a", "a", "a", "b"])
     found = evaluate(around(0, 1, 40, 20), rows, protocol_for("style"))
     first = found.table.filter(pl.col("image") == "0000")
-    assert first["rank"].item() == 2  # its own other view is nearest but does not count; then b, then the other colorway
+    assert (
+        first["rank"].item() == 2
+    )  # its own other view is nearest but does not count; then b, then the other colorway
     assert first["nearest"].item().to_list() == ["0003", "0002"]
 
 

@@ -28,7 +28,11 @@ def pictures():
 
 def small_network():
     network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten()
+        torch.nn.Conv2d(3, 8, 3, 2),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(3),
+        torch.nn.Flatten(),
     )
     return Backbone(network=network, width=72, mean=(0.5,) * 3, deviation=(0.5,) * 3)
 
@@ -87,7 +91,9 @@ def test_frozen_statistics_stay_and_others_move(tmp_path):
 def test_a_rate_of_zero_freezes_the_backbone(tmp_path):
     lightning.seed_everything(3, verbose=False)
     network = small_network()
-    one = MetricLearner(Embedder(network, linear(72, dimensions=8)), contrastive, nearest_is_twin, Optimiser(backbone_lr=0))
+    one = MetricLearner(
+        Embedder(network, linear(72, dimensions=8)), contrastive, nearest_is_twin, Optimiser(backbone_lr=0)
+    )
     before = {name: value.clone() for name, value in one.embedder.state_dict().items()}
     batches = TrainingBatches(pictures(), LABELS, shift_and_light, products=4, views=2, seed=3)
     fit(one, batches, PlainBatches(pictures()), epochs=1, folder=tmp_path, log=lambda *_: None)

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from lookalike.catalog import images, suspects
-from lookalike.catalog.nearness import fingerprint, near_duplicates, shows_nothing
+from lookalike.catalog.nearness import ENOUGH, fingerprint, near_duplicates, shows_nothing
 from lookalike.catalog.product import RowError
 from lookalike.catalog.versions import DataSet
 
@@ -122,7 +122,7 @@ def _look(sha256: str, *, read: Read) -> bytes | RowError:
         data = read(sha256)
         if (is_ := hashlib.sha256(data).hexdigest()) != sha256:
             return RowError("altered", f"its bytes have the sha256 {is_[:12]}…, not {sha256[:12]}…: restore the file")
-        return fingerprint(images.decode(data))
+        return fingerprint(images.decode(data, at_least=ENOUGH))
     except OSError as wrong:
         return RowError("missing", f"cannot be read: {wrong.strerror or wrong}")
     except RowError as wrong:

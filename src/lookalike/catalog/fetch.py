@@ -134,8 +134,10 @@ def fetch(
         while len(trail) <= rules.max_redirects + 1:
             place = _place(trail[-1], rules)
             addresses = _addresses(place, rules, resolve, deadline)
-            with closing(_Wire(_connect(place, addresses, trust, deadline), rules, deadline)) as wire:
-                answer = _ask(wire, place, rules)
+            connection = _connect(place, addresses, trust, deadline)
+            with closing(_Wire(connection, rules, deadline)) as wire, closing(wire.answer()) as answer:
+                wire.send(_request(place, rules))
+                answer.begin()
                 if answer.status not in MOVED:
                     return _fetched(answer, place, rules)
                 trail.append(_next_url(place, answer))
@@ -345,8 +347,11 @@ class _Wire(io.RawIOBase):
         self._connection.settimeout(_left(self._deadline))
         self._connection.sendall(data)
 
+    def answer(self) -> http.client.HTTPResponse:
+        """What reads the answer off this wire."""
+        return http.client.HTTPResponse(self)  # type: ignore[arg-type]  # of a socket it asks makefile and no more
+
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """What http.client reads from."""
         return io.BufferedReader(self, PIECE)
 
     def close(self) -> None:
@@ -354,14 +359,11 @@ class _Wire(io.RawIOBase):
         super().close()
 
 
-def _ask(wire: _Wire, place: _Place, rules: FetchRules) -> http.client.HTTPResponse:
-    """Send the request, read the answer's head. Target and host hold no blank and no line end: `_place` saw to it."""
+def _request(place: _Place, rules: FetchRules) -> bytes:
+    """The request's head. Target and host hold neither a blank nor a line end: `_place` saw to it."""
     head = {"Host": place.shown_host, "User-Agent": rules.agent, "Accept": "*/*", "Accept-Encoding": "identity"}
     lines = [f"GET {place.target} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "Connection: close"]
-    wire.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii"))
-    answer = http.client.HTTPResponse(wire)  # type: ignore[arg-type]  # it asks a socket for nothing but makefile
-    answer.begin()
-    return answer
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
 
 
 def _next_url(place: _Place, answer: http.client.HTTPResponse) -> str:

@@ -13,11 +13,10 @@ from typing import Any
 
 from lookalike.catalog import clean
 from lookalike.catalog.images import decode, look
-from lookalike.catalog.nearness import fingerprint
+from lookalike.catalog.nearness import ENOUGH, fingerprint
 from lookalike.catalog.pictures import keep
 from lookalike.catalog.product import Product, Row, RowError, SetAside, View
 
-ENOUGH = 256  # pixels of the shorter side: a fingerprint needs no more, and a large JPEG decodes faster at a fraction
 AHEAD = 64  # rows read ahead of the slowest: memory stays flat however long the source is
 
 
@@ -42,7 +41,12 @@ class Intake:
 
 
 def take_in(
-    rows: Iterable[Row], pictures: Path, *, shop: str = "", threads: int = 2, progress: Callable[[int], None] | None = None
+    rows: Iterable[Row],
+    pictures: Path,
+    *,
+    shop: str = "",
+    threads: int = 2,
+    progress: Callable[[int], None] | None = None,
 ) -> Intake:
     """Check every row, keep every good picture under `pictures`, and gather rows into products."""
     taken: dict[str, list[Product]] = defaultdict(list)
@@ -80,14 +84,18 @@ def _side_by_side(rows: Iterable[Row], work: Callable[[Row], Any], threads: int)
 def _take_one(row: Row, pictures: Path, shop: str) -> Product | SetAside:
     """A product with this row's one view, or the reason why not."""
     try:
-        if not row.picture:
-            raise RowError("no_picture", f"{row.where}: names no picture")
         data = row.read()  # first of all: a broken row says here that it is broken
+        if not row.picture:
+            raise RowError("no_picture", "names no picture")
         product = clean.read_fields(row.fields, shop=shop)
         return replace(product, views=(_look_at(data, row, pictures),))
     except RowError as wrong:
         told = row.fields.get("product", "")
-        text = str(wrong) if str(wrong).startswith(row.where) else f"{row.where}: {row.picture}: {wrong}"
+        text = (
+            str(wrong)
+            if str(wrong).startswith(row.where)
+            else ": ".join(filter(None, (row.where, row.picture, str(wrong))))
+        )
         return SetAside(where=row.where, picture=row.picture, product=told, reason=wrong.reason, text=text)
 
 

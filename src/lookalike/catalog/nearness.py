@@ -36,6 +36,7 @@ Kind = Literal["exact_pixels", "near", "mirrored"]
 Colors = NDArray[np.float32]
 Table = NDArray[Any]  # rows of _RECORD
 
+ENOUGH = 256  # pixels of the shorter side: a fingerprint needs no more, and large JPEGs decode faster at a fraction
 NEAR = 0.15  # the largest difference in any place of two near duplicates, as a share of the fainter one's contrast
 RADIUS = 5  # bits of 64 in which their hashes may differ; up to 7, one of the four bands differs in one bit at most
 BLANK = 4.0  # gray levels of standard deviation: a picture with less shows nothing, and is nobody's duplicate

@@ -13,7 +13,7 @@ from decimal import Decimal
 class RowError(ValueError):
     """This one row cannot be taken in; the rest can. `reason` is a short name to count by, the text says it in full."""
 
-    def __init__(self, reason: str, text: str):
+    def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
 

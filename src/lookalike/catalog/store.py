@@ -8,6 +8,7 @@ SQLite by default, PostgreSQL by another URL: the types are portable. Every call
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -216,9 +217,12 @@ class Store:
             return connection.execute(sa.update(PRODUCTS).where(unseen).values(gone=True)).rowcount
 
     def products(self, category: str = "", shop: str = "", brand: str = "", *, with_gone: bool = True) -> list[Product]:
-        """Products with their views: products by shop and name, views by their name, then sha256. "" asks for all."""
+        """Products with their views: products by shop and name, views by their name, then sha256.
+
+        "" asks for all; a capital more or less does not matter, as nobody types "Boots" twice alike.
+        """
         asked = {"category": category, "shop": shop, "brand": brand}
-        wanted = [PRODUCTS.c[name] == value for name, value in asked.items() if value]
+        wanted = [sa.func.lower(PRODUCTS.c[name]) == value.lower() for name, value in asked.items() if value]
         with self._transaction() as connection:
             known = _read(connection, *wanted, *([] if with_gone else [~PRODUCTS.c.gone]))
         return [known[key] for key in sorted(known)]
@@ -502,8 +506,12 @@ def _engine(address: sa.URL) -> sa.Engine:
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # else Python's sqlite3 begins transactions when it likes, and not for DDL
-    for pragma in (f"busy_timeout = {WAIT * 1000}", "journal_mode = WAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    try:
+        for pragma in (f"busy_timeout = {WAIT * 1000}", "journal_mode = WAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+    except sqlite3.Error:  # not a database: nobody else would close it
+        connection.close()
+        raise
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

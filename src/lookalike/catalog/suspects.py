@@ -75,12 +75,14 @@ def _robust_limit(values: Sequence[float], deviations: float = 6.0) -> float:
 
 
 def _one_name_two_products(products: pl.DataFrame, first_image: dict[str, str]) -> Found:
+    """Products that nothing but their name ties together; those of one style are tied already."""
     key = ["shop", "brand", "name", "color"]
     for group in (
         products.filter(pl.col("name") != "").filter(pl.len().over(key) > 1).partition_by(key, maintain_order=True)
     ):
         first, *others = group["product"].to_list()
-        for other in others:
+        style, *styles = group["style"].to_list()
+        for other in (other for other, its in zip(others, styles, strict=True) if not style or its != style):
             text = f"{first} and {other} are both called {group['name'][0]!r}"
             yield "one name, two products", first_image.get(first, ""), first_image.get(other, ""), text
 

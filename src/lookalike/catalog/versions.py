@@ -119,7 +119,9 @@ def find(said: str, root: Path) -> DataSet:
     name, _, version = said.partition("@")
     if not (root / name).is_dir():
         there = ", ".join(sorted(one.name for one in root.iterdir() if one.is_dir())) if root.is_dir() else ""
-        raise DataError(f"no data set {name!r} under {root}; " + (f"there are: {there}" if there else "import one first"))
+        raise DataError(
+            f"no data set {name!r} under {root}; " + (f"there are: {there}" if there else "import one first")
+        )
     if not version:
         found = newest(name, root)
         if found:
@@ -142,7 +144,9 @@ def load(folder: Path) -> DataSet:
     """Read a version, refusing one that is unfinished, altered, or of another format."""
     facts = files.sealed(folder)
     if facts.get("format") != FORMAT:
-        raise DataError(f"{folder}: format {facts.get('format')!r}, this lookalike reads {FORMAT}; import the data set again")
+        raise DataError(
+            f"{folder}: format {facts.get('format')!r}, this lookalike reads {FORMAT}; import the data set again"
+        )
     tables = {table: pl.read_parquet(folder / f"{table}.parquet") for table in ("products", "views", "set_aside")}
     return DataSet(name=facts["name"], version=facts["version"], folder=folder, manifest=facts, **tables)
 
@@ -221,11 +225,16 @@ def _attributes(products: pl.DataFrame) -> pl.DataFrame:
 
 
 def _content_id(tables: Mapping[str, pl.DataFrame]) -> str:
-    """The version's name: a hash of what the rows say, not of Parquet bytes, which change with the writer's version."""
+    """The version's name: a hash of what the rows say.
+
+    Not of Parquet bytes, which change with the writer's version, nor of fingerprints, which round as the processor does and
+    follow from the pictures anyway.
+    """
     digest = hashlib.sha256(f"format {FORMAT}\n".encode())
     for name in ("products", "views", "set_aside"):
-        digest.update(f"{name} {tables[name].columns}\n".encode())
-        for row in tables[name].iter_rows():
+        table = tables[name].drop("fingerprint", strict=False)
+        digest.update(f"{name} {table.columns}\n".encode())
+        for row in table.iter_rows():
             digest.update(repr(row).encode())
     return digest.hexdigest()[:12]
 
@@ -246,7 +255,9 @@ def _counts(tables: Mapping[str, pl.DataFrame], cut: Assignment) -> dict[str, An
 def _why(set_aside: Sequence[SetAside]) -> str:
     if not set_aside:
         return "; the source has no rows"
-    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in set_aside).most_common(5))
+    reasons = ", ".join(
+        f"{count} {reason}" for reason, count in Counter(one.reason for one in set_aside).most_common(5)
+    )
     return f"; {len(set_aside)} rows were set aside ({reasons}). The first: {set_aside[0].text}"
 
 

@@ -97,8 +97,14 @@ def _weights(_: Paths) -> Iterator[Finding]:
 
 def _openmp(_: Paths) -> Iterator[Finding]:
     policy = os.environ.get("OMP_WAIT_POLICY", "")
-    mend = "" if policy.upper() == "PASSIVE" else "unset OMP_WAIT_POLICY (lookalike sets PASSIVE itself) or set it to PASSIVE"
-    yield Finding(what="OpenMP", says=f"waits {policy or 'as the library likes'}; active waiting wastes busy cores", mend=mend)
+    mend = (
+        ""
+        if policy.upper() == "PASSIVE"
+        else "unset OMP_WAIT_POLICY (lookalike sets PASSIVE itself) or set it to PASSIVE"
+    )
+    yield Finding(
+        what="OpenMP", says=f"waits {policy or 'as the library likes'}; active waiting wastes busy cores", mend=mend
+    )
 
 
 def _disk(paths: Paths) -> Iterator[Finding]:
@@ -107,7 +113,9 @@ def _disk(paths: Paths) -> Iterator[Finding]:
         at = next(one for one in (folder, *folder.parents) if one.exists())
         free = shutil.disk_usage(at).free / 1e9
         if not os.access(at, os.W_OK):
-            yield Finding(what="disk", says=f"{at} cannot be written to", mend="point paths.data and paths.runs elsewhere")
+            yield Finding(
+                what="disk", says=f"{at} cannot be written to", mend="point paths.data and paths.runs elsewhere"
+            )
         else:
             mend = "" if free >= ROOM_GB else f"free some space: {ROOM_GB:g} GB is little enough"
             yield Finding(what="disk", says=f"{free:.1f} GB free for {name}/", mend=mend)
@@ -117,12 +125,16 @@ def _data(paths: Paths) -> Iterator[Finding]:
     root = places.datasets(paths)
     names = sorted(one.name for one in root.iterdir() if one.is_dir()) if root.is_dir() else []
     if not names:
-        yield Finding(what="data sets", says=f"none under {root} yet; `lookalike import adapter=toy name=toy` draws one")
+        yield Finding(
+            what="data sets", says=f"none under {root} yet; `lookalike import adapter=toy name=toy` draws one"
+        )
     for name in names:
         try:
             found = versions.find(name, root)
             counts = found.manifest["counts"]
-            yield Finding(what="data set", says=f"{found.label}: {counts['products']} products, {counts['pictures']} pictures")
+            yield Finding(
+                what="data set", says=f"{found.label}: {counts['products']} products, {counts['pictures']} pictures"
+            )
         except DataError as wrong:
             yield Finding(what="data set", says=str(wrong), mend=f"import {name} again, or delete {root / name}")
 
@@ -133,8 +145,9 @@ def _catalog(paths: Paths) -> Iterator[Finding]:
         yield Finding(what="catalog", says=f"none at {file} yet; `lookalike import ... into=catalog` makes it")
         return
     try:
-        counts = open_store(f"sqlite:///{file}").counts()
-        yield Finding(what="catalog", says=f"{file}: {counts}")
+        with open_store(f"sqlite:///{file}") as store:
+            counts = vars(store.counts())
+        yield Finding(what="catalog", says=f"{file}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     except LookalikeError as wrong:
         yield Finding(what="catalog", says=str(wrong), mend="restore it from a copy, or delete it and import again")
 

@@ -1,6 +1,7 @@
 """YAML in, settings out, or every fault at once. The one file where a wrong setting is met.
 
-In: what Hydra composed, as plain data, and the tables of build.py. Out: a frozen settings object. Never: does any work; pydantic goes no further.
+In: what Hydra composed, as plain data, and the tables of build.py. Out: a frozen settings object.
+Never: does any work; pydantic goes no further.
 """
 
 import inspect
@@ -34,7 +35,7 @@ def knows(kind: type, path: str) -> bool:
     if hint is None or not rest:
         return hint is not None
     inner = _without_none(hint)
-    return inner is Choice or (is_dataclass(inner) and knows(inner, rest))
+    return inner is Choice or (isinstance(inner, type) and is_dataclass(inner) and knows(inner, rest))
 
 
 def _read_object(kind: type, said: Any, path: str, tables: Tables, faults: list[str]) -> Any:
@@ -48,7 +49,7 @@ def _read_object(kind: type, said: Any, path: str, tables: Tables, faults: list[
     values = {
         name: _read_one(one, hints[name], said, path, tables, faults)
         for name, one in known.items()
-        if name in said or one.default is MISSING and one.default_factory is MISSING
+        if name in said or (one.default is MISSING and one.default_factory is MISSING)
     }
     if len(faults) > before:
         return None
@@ -59,9 +60,7 @@ def _read_object(kind: type, said: Any, path: str, tables: Tables, faults: list[
         return None
 
 
-def _read_one(
-    one: Field[Any], hint: Any, said: Mapping[str, Any], path: str, tables: Tables, faults: list[str]
-) -> Any:
+def _read_one(one: Field[Any], hint: Any, said: Mapping[str, Any], path: str, tables: Tables, faults: list[str]) -> Any:
     where = f"{path}{one.name}"
     value = said.get(one.name, "???")
     inner = _without_none(hint)
@@ -101,7 +100,9 @@ def _read_choice(table: Mapping[str, Callable[..., Any]], value: Any, where: str
         return None
     name, options = str(value["name"]), {key: given for key, given in value.items() if key != "name"}
     if name not in table:
-        faults.append(f"{where}.name: no such {where} {name!r}; there are {', '.join(table)}{_did_you_mean(name, table)}")
+        faults.append(
+            f"{where}.name: no such {where} {name!r}; there are {', '.join(table)}{_did_you_mean(name, table)}"
+        )
         return None
     wanted = options_of(table[name])
     faults += [

@@ -9,7 +9,8 @@ from lookalike.settings import DataError, Freeze
 
 def run(settings: Freeze) -> int:
     """Read the catalog, split it, write a version."""
-    products = open_store(places.catalog(settings)).products(category=settings.category, shop=settings.shop)
+    with open_store(places.catalog(settings)) as store:
+        products = store.products(category=settings.category, shop=settings.shop)
     if not products:
         raise DataError(_nothing(settings))
     frozen = versions.freeze(

@@ -36,9 +36,13 @@ def run(settings: Import) -> int:
 def _into_catalog(settings: Import, found: Intake) -> int:
     if not found.products:
         raise DataError(f"{settings.source}: no product with a usable picture; nothing was added to the catalog")
-    store, now = open_store(places.catalog(settings)), datetime.now(UTC)
-    counts = store.upsert(found.products, seen=now)
-    store.set_aside(found.set_aside, seen=now)
+    now = datetime.now(UTC)
+    with open_store(places.catalog(settings)) as store:
+        number = store.begin_import(settings.adapter.name, settings.source, started=now)
+        counts = store.upsert(found.products, seen=now)
+        store.set_aside(found.set_aside, seen=now)
+        told = {"rows": found.rows, "set_aside": len(found.set_aside), **vars(counts)}
+        store.end_import(number, ended=datetime.now(UTC), status="done", counts=told)
     show.facts("into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name}"})
     return 0
 
@@ -46,7 +50,12 @@ def _into_catalog(settings: Import, found: Intake) -> int:
 def _say_intake(found: Intake) -> None:
     show.facts(
         "taken in",
-        {"rows": found.rows, "products": len(found.products), "pictures": found.pictures, "set aside": len(found.set_aside)},
+        {
+            "rows": found.rows,
+            "products": len(found.products),
+            "pictures": found.pictures,
+            "set aside": len(found.set_aside),
+        },
     )
     if found.set_aside:
         first = {one.reason: one.text for one in reversed(found.set_aside)}

@@ -60,7 +60,9 @@ def neighbours_of(measured: Evaluation, table: pl.DataFrame, pixels: Pixels, pat
     row_of = {image: row for row, image in enumerate(table["image"])}
     label_of = dict(zip(table["image"], matched(table, measured.protocol.match), strict=True))
     return neighbours(
-        measured.table, lambda image: np.asarray(seen[row_of[image]]), lambda one, other: label_of[one] == label_of[other]
+        measured.table,
+        lambda image: np.asarray(seen[row_of[image]]),
+        lambda one, other: label_of[one] == label_of[other],
     )
 
 

@@ -53,7 +53,9 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, learner: MetricLea
     val = PlainBatches(squares(tables["val"], settings.pixels, settings.paths))
     book = record.start(Path(settings.paths.runs), settings.name, settings, dataset=dataset.label, seed=settings.seed)
     began = time.monotonic()
-    fitted = fit(learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks())
+    fitted = fit(
+        learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks()
+    )
     minutes = (time.monotonic() - began) / 60
     load_weights(learner.embedder, fitted.best)
     measured = {split: _measured(settings, dataset, tables[split], learner, split) for split in ("val", "test")}
@@ -111,7 +113,9 @@ def _metrics(settings: Train, measured: Mapping[str, Evaluation], fitted: Fitted
     }
 
 
-def _draw(settings: Train, book: record.Record, test: Evaluation, table: pl.DataFrame, metrics: Mapping[str, Any]) -> None:
+def _draw(
+    settings: Train, book: record.Record, test: Evaluation, table: pl.DataFrame, metrics: Mapping[str, Any]
+) -> None:
     sheet = neighbours_of(test, table, settings.pixels, settings.paths)
     files.write_bytes(book.folder / "neighbours.png", sheet)
     history = [json.loads(line) for line in (book.folder / "history.jsonl").read_text().splitlines()]

@@ -14,7 +14,11 @@ class EpochLines(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """After an epoch's validation."""
-        said = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(("train/", "val/"))}
+        said = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(("train/", "val/"))
+        }
         figures = "  ".join(f"{name} {value:.4f}" for name, value in sorted(said.items()))
         err.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {figures}")
 

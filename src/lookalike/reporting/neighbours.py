@@ -5,6 +5,7 @@ In: the per-query table, and a way to see a picture by its id. Out: a PNG. Never
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,12 +52,11 @@ def _draw_row(
     sheet: Image.Image,
     pen: ImageDraw.ImageDraw,
     top: int,
-    row: dict[str, object],
+    row: dict[str, Any],
     picture: Callable[[str], np.ndarray],
     twins: Callable[[str, str], bool],
 ) -> None:
-    query, nearest = str(row["image"]), row["nearest"]
-    assert isinstance(nearest, list)
+    query, nearest = row["image"], row["nearest"]
     _paste(sheet, picture(query), GAP, top)
     pen.text((GAP, top + TILE + 1), f"first twin at rank {row['rank']}", PALE, ImageFont.load_default(10))
     for place, other in enumerate(nearest[:SHOWN]):
@@ -64,7 +64,7 @@ def _draw_row(
         _paste(sheet, picture(other), left, top)
         frame = TWIN if twins(query, other) else STRANGER
         pen.rectangle((left - 2, top - 2, left + TILE + 1, top + TILE + 1), outline=frame, width=2)
-        pen.text((left, top + TILE + 1), str(other)[:20], PALE, ImageFont.load_default(10))
+        pen.text((left, top + TILE + 1), other[:20], PALE, ImageFont.load_default(10))
 
 
 def _paste(sheet: Image.Image, pixels: np.ndarray, left: int, top: int) -> None:

@@ -146,7 +146,9 @@ def _block(
         "hits": hits,
         "rank": rank,
         "nearest_strangers": _names(images[answers], found, behind, strangers),
-        "nearest": _names(images[answers], found, np.argsort(~allowed, axis=1, kind="stable")[:, :NEAREST_KEPT], allowed),
+        "nearest": _names(
+            images[answers], found, np.argsort(~allowed, axis=1, kind="stable")[:, :NEAREST_KEPT], allowed
+        ),
         "score": scores[:, 0],
     }
 
@@ -169,9 +171,7 @@ def _names(images: np.ndarray, found: np.ndarray, pick: np.ndarray, good: np.nda
     return lists
 
 
-def _figures(
-    metrics: dict[str, np.ndarray], clusters: np.ndarray, among: np.ndarray, seed: int
-) -> dict[str, Figure]:
+def _figures(metrics: dict[str, np.ndarray], clusters: np.ndarray, among: np.ndarray, seed: int) -> dict[str, Figure]:
     found = {}
     for name, values in metrics.items():
         low, high = interval(values[among], clusters[among], seed=seed)

@@ -54,10 +54,14 @@ def protocol_for(match: str, **more: Any) -> Protocol:
 def matched(table: pl.DataFrame, match: str) -> np.ndarray:
     """The column that makes twins, as text (N,); DataError naming the columns there are."""
     if match not in table.columns:
-        raise DataError(f"match={match}: this data set has no such column; there are {', '.join(sorted(table.columns))}")
+        raise DataError(
+            f"match={match}: this data set has no such column; there are {', '.join(sorted(table.columns))}"
+        )
     values = table[match].cast(pl.String).fill_null("").to_numpy()
     if not (values != "").any():
-        raise DataError(f"match={match}: every picture's {match} is empty in this data set; match by something it tells")
+        raise DataError(
+            f"match={match}: every picture's {match} is empty in this data set; match by something it tells"
+        )
     return values
 
 

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lookalike.toy.sheet import Floats, Sheet, bezier, box, enlarged, ring, smooth, sweep, xyz
-from lookalike.toy.skin import Stuff, cloth, darker, flat, lay, line, stitch
+from lookalike.toy.skin import Dress, cloth, darker, flat, lay, line, stitch
 
 AROUND = 97
 TEXELS = (128, 512)
-
-Dress = dict[str, Stuff]
 
 
 @dataclass(frozen=True, kw_only=True)

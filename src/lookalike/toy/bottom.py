@@ -5,9 +5,9 @@ In: a Shoe and its dress. Out: sheets. Never: reaches above the footbed.
 
 import numpy as np
 
-from lookalike.toy.last import AROUND, Dress, Shoe, edge, outline, rise, turns
+from lookalike.toy.last import AROUND, Shoe, edge, outline, rise, turns
 from lookalike.toy.sheet import Floats, Sheet, enlarged, smooth, xyz
-from lookalike.toy.skin import cloth, darker, lay, line
+from lookalike.toy.skin import Dress, cloth, darker, lay, line
 
 
 def _walls(shoe: Shoe, turn: Floats, top: Floats, low: Floats, *between: Floats) -> Floats:

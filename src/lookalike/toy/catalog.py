@@ -16,12 +16,21 @@ from lookalike.catalog.product import Row
 from lookalike.settings import ConfigError
 from lookalike.toy import bag, shoe
 from lookalike.toy.bag import Bag
-from lookalike.toy.palette import Dress, colorway, names
-from lookalike.toy.render import Mesh, mesh
+from lookalike.toy.palette import COLORS, colorway, names
+from lookalike.toy.render import Camera, Mesh, mesh
 from lookalike.toy.scene import BAG_VIEWS, SHOE_VIEWS, Picture, pair, photograph
+from lookalike.toy.skin import Dress
 from lookalike.toy.style import Style, style
 
 QUALITY = 90  # of the JPEG
+BOUNDS = {
+    "styles": (1, 99_999),  # five digits in a style's name
+    "colorways": (1, len(COLORS)),
+    "views": (1, len(SHOE_VIEWS)),
+    "size": (32, 2000),
+    "clutter": (0, 1),
+    "seed": (0, 2**32 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -43,27 +52,22 @@ def rows(
 
     The first styles stay what they are when more are asked for. Pictures are drawn in `read`, as JPEG of size x size.
     """
-    _check(styles=styles, colorways=colorways, views=views, size=size, clutter=clutter)
-    for number in range(styles):
-        made = style(number, seed)
-        for which in range(_colorways(number, colorways, seed)):
-            for view in list(_views(made))[:views]:
-                yield _row(made, Shot(seed, number, which, view, size, clutter))
+    _check({"styles": styles, "colorways": colorways, "views": views, "size": size, "clutter": clutter, "seed": seed})
+    return (
+        _row(made, shot)
+        for made in (style(number, seed) for number in range(styles))
+        for which in range(_colorways(made.number, colorways, seed))
+        for shot in shots(made, which=which, views=views, size=size, clutter=clutter, seed=seed)
+    )
 
 
-def _check(*, styles: int, colorways: int, views: int, size: int, clutter: float) -> None:
+def _check(given: dict[str, float]) -> None:
+    """Refuse what cannot be drawn, all of it at once."""
     faults = [
-        f"{name} is {value}: give {least} or more"
-        for name, value, least in (
-            ("styles", styles, 1),
-            ("colorways", colorways, 1),
-            ("views", views, 1),
-            ("size", size, 32),
-        )
-        if value < least
+        f"{name} is {value}: give {BOUNDS[name][0]} to {BOUNDS[name][1]}"
+        for name, value in given.items()
+        if not BOUNDS[name][0] <= value <= BOUNDS[name][1]
     ]
-    if not 0 <= clutter <= 1:
-        faults.append(f"clutter is {clutter}: give a number from 0 (a white studio) to 1 (somebody's table)")
     if faults:
         raise ConfigError("The toy shop cannot be drawn: " + "; ".join(faults) + ".")
 
@@ -74,8 +78,13 @@ def _colorways(number: int, most: int, seed: int) -> int:
     return min(most, 2 + int(chance.random() * (most - 1)))  # grows with `most`, never shrinks
 
 
-def _views(made: Style) -> tuple[str, ...]:
-    return tuple(BAG_VIEWS if isinstance(made.shape, Bag) else SHOE_VIEWS)
+def shots(made: Style, *, which: int = 0, views: int, size: int, clutter: float = 0.0, seed: int = 0) -> list[Shot]:
+    """The pictures of one product: colorway `which` of the style, its first views."""
+    return [Shot(seed, made.number, which, view, size, clutter) for view in list(_views(made))[:views]]
+
+
+def _views(made: Style) -> dict[str, Camera]:
+    return BAG_VIEWS if isinstance(made.shape, Bag) else SHOE_VIEWS
 
 
 def _row(made: Style, shot: Shot) -> Row:
@@ -114,18 +123,18 @@ def jpeg(shot: Shot) -> bytes:
 def draw(shot: Shot) -> Picture:
     """The picture, (size, size, 3) uint8 RGB."""
     made = style(shot.style, shot.seed)
-    table = BAG_VIEWS if isinstance(made.shape, Bag) else SHOE_VIEWS
-    chance = np.random.default_rng([shot.seed, 14, shot.style, shot.colorway, list(table).index(shot.view)])
+    views = _views(made)
+    chance = np.random.default_rng([shot.seed, 14, shot.style, shot.colorway, list(views).index(shot.view)])
     thing = _mesh(shot.seed, shot.style, shot.colorway)
     return photograph(
-        pair(thing) if shot.view == "pair" else thing, table[shot.view], chance, shot.size, clutter=shot.clutter
+        pair(thing) if shot.view == "pair" else thing, views[shot.view], chance, shot.size, clutter=shot.clutter
     )
 
 
 def _dress(seed: int, number: int, which: int) -> tuple[str, Dress]:
     made = style(number, seed)
-    every = names(np.random.default_rng([seed, 15, number]), 24)
-    return colorway(every[which % 24], made.cloth, np.random.default_rng([seed, 16, number, which]))
+    leading = names(np.random.default_rng([seed, 15, number]))
+    return colorway(leading[which], made.cloth, np.random.default_rng([seed, 16, number, which]))
 
 
 @lru_cache(maxsize=12)

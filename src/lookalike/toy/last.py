@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lookalike.toy.sheet import Floats, smooth, xyz
-from lookalike.toy.skin import Stuff
 
 AROUND = 97  # points round the foot, the first again at the end
-
-Dress = dict[str, Stuff]  # main second accent sole heel lining trim metal thread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.toy.skin import Stuff
+from lookalike.toy.skin import Dress, Stuff
 
 Color = tuple[float, float, float]
 Chance = np.random.Generator
-Dress = dict[str, Stuff]  # main second accent sole heel lining trim metal thread
 
 COLORS = {
     "Black": "1f1e20",
@@ -87,12 +86,12 @@ def stuff(name: str, finish: str, pattern: str = "plain", factor: float = 1.0) -
     return Stuff(first, (r, g, b), "metallic" if name in METALLIC else finish, pattern)
 
 
-def names(chance: Chance, count: int) -> list[str]:
-    """The leading colors of a style's colorways, all different, staples more often than not."""
+def names(chance: Chance) -> list[str]:
+    """All colors in the order in which a style's colorways lead with them, staples more often early than late."""
     every = list(COLORS)
     weight = np.array([3.0 if name in STAPLES else 1.0 for name in every])
     weight[0] = 7.0  # black sells
-    return [every[k] for k in chance.choice(len(every), size=count, replace=False, p=weight / weight.sum())]
+    return [every[k] for k in chance.choice(len(every), size=len(every), replace=False, p=weight / weight.sum())]
 
 
 def colorway(name: str, cloth: Cloth, chance: Chance) -> tuple[str, Dress]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.toy.last import Dress, Shoe
+from lookalike.toy.last import Shoe
 from lookalike.toy.sheet import Floats, smooth
-from lookalike.toy.skin import cloth, darker, lay, line, stitch
+from lookalike.toy.skin import Dress, cloth, darker, lay, line, stitch
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class Place:
     high: Floats  # above the footbed
     side: Floats  # +1 outside, -1 inside
     up: Floats  # 0 at the sole, 1 at the opening
-    turn: Floats
     along: Floats  # the two coordinates that cloth is laid by
     girth: Floats
 
@@ -77,7 +76,7 @@ def _quarter(shoe: Shoe, dress: Dress, at: Place, skin: Floats) -> Floats:
 
 
 def _gore(shoe: Shoe, dress: Dress, at: Place, skin: Floats) -> Floats:
-    wide, middle = 0.05 + 0.03 * shoe.panel_at, 0.235 if shoe.shaft else 0.72 * shoe.throat
+    wide, middle = 0.05 + 0.03 * shoe.panel_at, (0.52 if shoe.shaft else 0.72) * shoe.throat
     inside = np.minimum(wide * (0.55 + 1.2 * (at.high - 0.12)) - np.abs(at.x - middle), at.high - 0.12)
     laid = _laid(dress, "second", at, skin, inside)
     ribs = np.where(inside > 0.01, np.sin(at.x * 420), 0)
@@ -134,6 +133,9 @@ PANELS = {
 }
 
 
+# A mark is a signed distance alone: its material is the accent's.
+
+
 def _bars(at: Place) -> Floats:
     slant = (at.x - 0.4 - 0.6 * (at.high - 0.1)) / 0.075
     return np.where(np.abs(slant) < 1.5, (0.3 - np.abs(slant % 1 - 0.5)) * 0.075, -1) + np.minimum(0, at.high - 0.04)
@@ -165,7 +167,8 @@ def _letter(at: Place) -> Floats:
 
 def _bolt(at: Place) -> Floats:
     x, z = at.x - 0.4, at.high - 0.12
-    return np.where(np.abs(x) < 0.14, 0.02 - np.abs(z - 0.35 * x * np.sign(0.06 - np.abs(x)) + 0.0), -1)
+    zigzag = 0.35 * x * np.sign(0.06 - np.abs(x))
+    return np.where(np.abs(x) < 0.14, 0.02 - np.abs(z - zigzag), -1)
 
 
 MARKS = {"bars": _bars, "wave": _wave, "chevron": _chevron, "disc": _disc, "letter": _letter, "bolt": _bolt}

@@ -72,7 +72,7 @@ def project(points: Floats, camera: Camera, side: int, fit: Floats) -> Floats:
         ((low + high) / 2, camera.fill / (high - low).max()) if camera.about is None else (0.0, 1 / camera.span)
     )
     flat = (seen[:, :2] - centre) * scale * [1, -1] + 0.5 + np.array(camera.shift)
-    return np.column_stack([flat * side, seen[:, 2]]).astype(np.float32)
+    return np.column_stack([flat * side - 0.5, seen[:, 2]]).astype(np.float32)  # whole numbers are pixels' middles
 
 
 def _perspective(points: Floats, look: Floats, camera: Camera) -> Floats:
@@ -90,8 +90,7 @@ def rasterize(corners: Floats, side: int) -> Seen:
     left, right = _crossings(corners[rows], y)
     spans, x = _spread(*_within(left, right, side))
     triangles, y = rows[spans], y[spans]
-    weights = _barycentric(corners[triangles], x, y)
-    depth = np.einsum("nk,nk->n", weights, corners[triangles, :, 2])
+    depth = _depths(corners, triangles, x, y)
     pixels = y.astype(np.int64) * side + x.astype(np.int64)
     nearest = np.full(side * side, np.inf, np.float32)
     np.minimum.at(nearest, pixels, depth)
@@ -99,7 +98,7 @@ def rasterize(corners: Floats, side: int) -> Seen:
     kept = np.flatnonzero(depth <= nearest[pixels])
     first[pixels[kept]] = kept
     kept = first[first >= 0]
-    return Seen(pixels[kept], triangles[kept], weights[kept])
+    return Seen(pixels[kept], triangles[kept], _barycentric(corners[triangles[kept]], x[kept], y[kept]))
 
 
 def _within(low: Floats, high: Floats, side: int) -> tuple[Floats, Ints]:
@@ -122,22 +121,36 @@ def _crossings(corners: Floats, y: Floats) -> tuple[Floats, Floats]:
     for a, b in ((0, 1), (1, 2), (2, 0)):
         xa, ya, xb, yb = corners[:, a, 0], corners[:, a, 1], corners[:, b, 0], corners[:, b, 1]
         rise = yb - ya
-        along = (y - ya) / np.where(np.abs(rise) < 1e-6, np.float32(1e-6), rise)
+        along = (y - ya) / _not_zero(rise)
         crosses = (along >= -1e-3) & (along <= 1.001)
         x = xa + along * (xb - xa)
         left, right = np.where(crosses, np.minimum(left, x), left), np.where(crosses, np.maximum(right, x), right)
     return left, right
 
 
+def _depths(corners: Floats, triangles: Ints, x: Floats, y: Floats) -> Floats:
+    """How far away each pixel (x, y) of a triangle lies: on its plane, but no nearer than its nearest corner."""
+    x0, y0, depth = corners[:, 0].T
+    (ax, ay, az), (bx, by, bz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    area = _not_zero(ax * by - ay * bx)
+    right, down = (az * by - ay * bz) / area, (ax * bz - az * bx) / area
+    plane = np.stack([x0, y0, depth, right, down, corners[:, :, 2].min(1)], axis=1)[triangles]
+    on_plane = plane[:, 2] + plane[:, 3] * (x - plane[:, 0]) + plane[:, 4] * (y - plane[:, 1])
+    return np.asarray(np.maximum(on_plane, plane[:, 5]), np.float32)
+
+
 def _barycentric(corners: Floats, x: Floats, y: Floats) -> Floats:
+    """The shares of a triangle's corners (N, 3, 3) in its point (x, y) -> (N, 3)."""
     x0, y0 = corners[:, 0, 0], corners[:, 0, 1]
-    ax, ay = corners[:, 1, 0] - x0, corners[:, 1, 1] - y0
-    bx, by = corners[:, 2, 0] - x0, corners[:, 2, 1] - y0
-    area = ax * by - ay * bx
-    area = np.where(np.abs(area) < 1e-6, np.float32(1e-6), area)
+    (ax, ay, _), (bx, by, _) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    area = _not_zero(ax * by - ay * bx)
     second = np.clip(((x - x0) * by - (y - y0) * bx) / area, 0, 1)
     third = np.clip(((y - y0) * ax - (x - x0) * ay) / area, 0, 1)
     return np.stack([1 - second - third, second, third], axis=1)
+
+
+def _not_zero(value: Floats) -> Floats:
+    return np.where(np.abs(value) < 1e-6, np.float32(1e-6), value)
 
 
 @dataclass(frozen=True)

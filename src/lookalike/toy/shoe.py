@@ -5,8 +5,9 @@ heel at x = 0, toe at x = 1, standing on z = 0. Never: chooses a parameter or a 
 """
 
 from lookalike.toy.bottom import footbed, heels, soles
-from lookalike.toy.last import Dress, Shoe
+from lookalike.toy.last import Shoe
 from lookalike.toy.sheet import Sheet
+from lookalike.toy.skin import Dress
 from lookalike.toy.straps import STRAPS, belt
 from lookalike.toy.trim import laces, ornaments, pulls
 from lookalike.toy.upper import covers, upper_points

@@ -27,6 +27,9 @@ class Stuff:
     pattern: str = "plain"  # a key of PATTERNS
 
 
+Dress = dict[str, Stuff]  # what a product's parts are made of: main second accent sole heel lining trim metal thread
+
+
 @dataclass(frozen=True)
 class Finish:
     """How a material takes light, and its grain."""
@@ -85,9 +88,8 @@ def _croc(along: Floats, up: Floats) -> tuple[Floats, Floats]:
     warp = 0.35 * grain(along, up, 0.15, 1)
     row = up / 0.045 + warp * 0.3
     column = along / 0.06 + 0.5 * (np.floor(row) % 2) + warp * 0.3
-    edge = np.minimum(np.abs(row % 1 - 0.5), np.abs(column % 1 - 0.5) * 1.2)
     scale = np.clip((0.5 - np.maximum(np.abs(row % 1 - 0.5), np.abs(column % 1 - 0.5))) * 5, 0, 1)
-    return (1 - scale) * 0.75 * (edge > -1), scale * 0.5
+    return (1 - scale) * 0.75, scale * 0.5
 
 
 def _snake(along: Floats, up: Floats) -> tuple[Floats, Floats]:

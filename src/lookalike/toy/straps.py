@@ -5,9 +5,9 @@ In: a Shoe and its dress. Out: sheets. Never: needs an upper, but for the belt r
 
 import numpy as np
 
-from lookalike.toy.last import AROUND, Dress, Shoe, centre, edge, half_width, over, rise, turns
+from lookalike.toy.last import AROUND, Shoe, centre, edge, half_width, over, rise, turns
 from lookalike.toy.sheet import Floats, Sheet, bezier, box, squared, sweep, xyz
-from lookalike.toy.skin import Stuff, cloth, flat
+from lookalike.toy.skin import Dress, Stuff, cloth, flat
 
 Direction = tuple[float, float, float]
 
@@ -119,7 +119,8 @@ def _slingback(shoe: Shoe, dress: Dress) -> list[Sheet]:
     turn = np.linspace(-2, 2, 31)
     x = 0.18 - 0.19 * np.cos(turn)
     behind = (np.cos(turn) + 0.42) / 1.42  # 1 at the heel, 0 where the strap is sewn on
-    path = over(shoe, x, 0.105 * np.sin(turn), 0.04 + 0.14 * behind)
+    sewn = 0.04 if shoe.upper else -0.01
+    path = over(shoe, x, 0.105 * np.sin(turn), sewn + (0.18 - sewn) * behind)
     return [_band(path, (0, 0, 1), shoe.strap_width * 0.75, dress["main"])]
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lookalike.toy.last import AROUND, Dress, Shoe, centre, turns
+from lookalike.toy.last import AROUND, Shoe, centre, turns
 from lookalike.toy.sheet import Floats, Sheet, bezier, box, capped, enlarged, squared, sweep, xyz
-from lookalike.toy.skin import flat
+from lookalike.toy.skin import Dress, flat
 from lookalike.toy.upper import rim, shaft_points
 
 

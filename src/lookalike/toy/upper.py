@@ -6,10 +6,10 @@ Never: stands on the ground or ties a lace.
 
 import numpy as np
 
-from lookalike.toy.last import Dress, Shoe, centre, edge, half_width, rise, turns
+from lookalike.toy.last import Shoe, centre, edge, half_width, rise, turns
 from lookalike.toy.panels import MARKS, PANELS, Place, zipped
 from lookalike.toy.sheet import Floats, Sheet, bezier, enlarged, smooth, sweep
-from lookalike.toy.skin import cloth, darker, flat, lay, line
+from lookalike.toy.skin import Dress, cloth, darker, flat, lay, line
 
 TEXELS = (112, 384)  # of a skin
 
@@ -57,9 +57,7 @@ def place(shoe: Shoe, body: Floats) -> Place:
     high = at[..., 2] - rise(shoe, x)
     inward = half_width(shoe, np.clip(x, 0, 1), side) - np.abs(y)
     fore = smooth(x, 0.02, 0.22)
-    return Place(
-        x, y, high, side, up, turn, x - (1 - fore) * np.clip(inward, 0, 1), high + fore * np.clip(inward, 0, 1)
-    )
+    return Place(x, y, high, side, up, x - (1 - fore) * np.clip(inward, 0, 1), high + fore * np.clip(inward, 0, 1))
 
 
 def upper_skin(shoe: Shoe, dress: Dress, body: Floats) -> Floats:

@@ -34,15 +34,18 @@ class Fitted:
 class EpochDraws(Callback):
     """Tells the batches which epoch is drawn."""
 
+    def __init__(self, batches: TrainingBatches) -> None:
+        self.batches = batches
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """Before the epoch's first batch."""
-        trainer.train_dataloader.set_epoch(trainer.current_epoch)
+        self.batches.set_epoch(trainer.current_epoch)
 
 
 class ToRecord(Callback):
     """Hands every logged scalar on."""
 
-    def __init__(self, log: Log):
+    def __init__(self, log: Log) -> None:
         self.hand_on = log  # not `log`: Lightning puts its own function under that name
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ARG002
@@ -54,7 +57,9 @@ class ToRecord(Callback):
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """After an epoch: how val stands."""
         if not trainer.sanity_checking:
-            self.hand_on({CHOSEN_BY: float(trainer.callback_metrics[CHOSEN_BY])}, trainer.global_step, trainer.current_epoch)
+            self.hand_on(
+                {CHOSEN_BY: float(trainer.callback_metrics[CHOSEN_BY])}, trainer.global_step, trainer.current_epoch
+            )
 
 
 def fit(
@@ -81,7 +86,7 @@ def fit(
         accelerator="cpu",
         max_epochs=epochs,
         logger=False,
-        callbacks=[keeper, EpochDraws(), ToRecord(log), *watchers],
+        callbacks=[keeper, EpochDraws(training), ToRecord(log), *watchers],
         enable_progress_bar=any(isinstance(one, ProgressBar) for one in watchers),
         enable_model_summary=False,
         num_sanity_val_steps=0,

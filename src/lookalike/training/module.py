@@ -24,7 +24,7 @@ CHOSEN_BY = "val/recall@1"
 class MetricLearner(lightning.LightningModule):
     """Trains an embedder."""
 
-    def __init__(self, embedder: Embedder, loss: Loss, score: Score, optimiser: Optimiser):
+    def __init__(self, embedder: Embedder, loss: Loss, score: Score, optimiser: Optimiser) -> None:
         super().__init__()
         self.embedder, self.loss, self.score, self.optimiser = embedder, loss, score, optimiser
         self.seen: list[Tensor] = []
@@ -58,9 +58,13 @@ class MetricLearner(lightning.LightningModule):
         groups = [{"params": self.embedder.head.parameters(), "lr": self.optimiser.head_lr}]
         if self.optimiser.backbone_lr:
             groups.append({"params": self.embedder.backbone.parameters(), "lr": self.optimiser.backbone_lr})
-        optimiser = torch.optim.AdamW([g for g in map(_listed, groups) if g["params"]], weight_decay=self.optimiser.weight_decay)
+        optimiser = torch.optim.AdamW(
+            [g for g in map(_listed, groups) if g["params"]], weight_decay=self.optimiser.weight_decay
+        )
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps, self.optimiser.warmup))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: share_of_rate(step, steps, self.optimiser.warmup)
+        )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

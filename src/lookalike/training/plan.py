@@ -28,7 +28,9 @@ def plan(
     held = sum(len(table) for table in tables.values()) * settings.pixels.size**2 * 3 / 1e6
     parameters = sum(one.numel() for one in learner.parameters())
     return {
-        **{split: f"{len(table)} pictures of {table['product'].n_unique()} products" for split, table in tables.items()},
+        **{
+            split: f"{len(table)} pictures of {table['product'].n_unique()} products" for split, table in tables.items()
+        },
         "learns from": f"{len(usable)} {settings.match}s with two pictures or more ({sum(map(len, usable))} pictures)",
         "batches": f"{settings.batch.products} x {settings.batch.views} = {batch} pictures, {steps // settings.epochs} an epoch",
         "steps": f"{steps} in {settings.epochs} epochs",
@@ -43,7 +45,7 @@ def _step_seconds(learner: MetricLearner, batch: int, size: int) -> float:
     seconds = []
     for _ in range(PROBES):
         began = time.perf_counter()
-        learner.loss(learner.embedder(pixels), products).backward()
+        torch.autograd.backward(learner.loss(learner.embedder(pixels), products))
         learner.zero_grad()
         seconds.append(time.perf_counter() - began)
     return float(np.median(seconds[1:]))

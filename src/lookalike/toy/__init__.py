@@ -1,0 +1,1 @@
+"""Floor 2: a shop that the project draws itself, for tests, first runs and demonstrations."""

@@ -1,0 +1,127 @@
+"""Writing that is whole or not there, also when the disk is full or the process is killed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lookalike import files
+from lookalike.settings import DataError, DiskFullError
+
+
+def left_in(folder):
+    return sorted(one.name for one in folder.iterdir())
+
+
+def test_what_is_written_is_read_and_nothing_else_is_left(tmp_path):
+    files.write_text(tmp_path / "new" / "a.txt", "Größe")
+    assert (tmp_path / "new" / "a.txt").read_text("utf-8") == "Größe"
+    assert left_in(tmp_path / "new") == ["a.txt"]
+
+
+def test_two_equal_values_are_two_equal_files(tmp_path):
+    files.write_json(tmp_path / "a", {"b": 1, "a": [2]})
+    files.write_json(tmp_path / "b", {"a": [2], "b": 1})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_folder_whose_block_fails_never_was(tmp_path):
+    with pytest.raises(RuntimeError), files.new_folder(tmp_path / "made") as draft:
+        (draft / "a").write_text("half")
+        raise RuntimeError
+    assert left_in(tmp_path) == []
+
+
+def test_a_finished_folder_is_left_as_it_is(tmp_path):
+    for text in ("first", "second"):
+        with files.new_folder(tmp_path / "made") as draft:
+            (draft / "a").write_text(text)
+    assert (tmp_path / "made" / "a").read_text() == "first"
+    assert left_in(tmp_path) == ["made"]
+
+
+def test_many_writers_of_one_folder_do_no_harm(tmp_path):
+    def write():
+        with files.new_folder(tmp_path / "made") as draft:
+            (draft / "a").write_text("same")
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert left_in(tmp_path) == ["made"]
+    assert (tmp_path / "made" / "a").read_text() == "same"
+
+
+def test_a_sealed_folder_is_read_back_with_its_facts(tmp_path):
+    (tmp_path / "a").write_bytes(b"x")
+    files.seal(tmp_path, {"name": "shoes"})
+    assert files.sealed(tmp_path)["name"] == "shoes"
+    assert files.sealed(tmp_path)["files"]["a"]["bytes"] == 1
+
+
+def test_a_manifest_that_is_no_manifest_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text("[1, 2")
+    with pytest.raises(DataError, match="not a manifest"):
+        files.sealed(tmp_path)
+
+
+def test_every_fault_of_a_sealed_folder_is_told_at_once(tmp_path):
+    for name in ("gone", "short", "other"):
+        (tmp_path / name).write_bytes(b"abc")
+    files.seal(tmp_path, {})
+    (tmp_path / "gone").unlink()
+    (tmp_path / "short").write_bytes(b"a")
+    (tmp_path / "other").write_bytes(b"abd")
+    (tmp_path / "new").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        files.sealed(tmp_path)
+    for said in ("gone is missing", "short has 1 bytes where", "other was altered", "new is not in the manifest"):
+        assert said in str(caught.value)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A real file system of one megabyte."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(at)]
+    if (
+        os.geteuid() != 0
+        or not shutil.which("mount")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("mounting a small disk needs root")
+    yield at
+    subprocess.run(["umount", str(at)], check=True)
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk):
+    files.write_text(tiny_disk / "kept", "before")
+    with pytest.raises(DiskFullError, match="the disk is full .*paths.data"):
+        files.write_bytes(tiny_disk / "large", bytes(5_000_000))
+    with pytest.raises(DiskFullError), files.new_folder(tiny_disk / "folder") as draft:
+        (draft / "large").write_bytes(bytes(5_000_000))
+    assert left_in(tiny_disk) == ["kept"]
+
+
+def test_a_kill_in_the_middle_leaves_the_old_file_or_the_new_one(tmp_path):
+    writer = (
+        "import sys; from pathlib import Path; from lookalike import files\n"
+        "n = 0\n"
+        "while True: n += 1; files.write_bytes(Path(sys.argv[1]) / 'a', bytes([n % 256]) * 200_000)"
+    )
+    with subprocess.Popen([sys.executable, "-c", writer, str(tmp_path)]) as process:
+        for _ in range(200):
+            if (tmp_path / "a").exists():
+                break
+            threading.Event().wait(0.05)
+        process.kill()
+    found = Path(tmp_path / "a").read_bytes()
+    assert len(found) == 200_000
+    assert len(set(found)) == 1
