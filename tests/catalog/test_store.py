@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lookalike.catalog.product import Product, SetAside, View
-from lookalike.catalog.store import TABLES, Contents, Counts, ImportRecord, PriceSeen, merged, open_store
+from lookalike.catalog.store import Contents, Counts, ImportRecord, PriceSeen, merged, open_store
+from lookalike.catalog.tables import TABLES
 from lookalike.settings import DataError, DiskFullError
 
 MONDAY = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -152,6 +153,12 @@ def test_products_are_asked_for_by_category_shop_and_brand(store):
     assert names(store.products("boots", shop="acme")) == ["1", "4"]
     assert names(store.products(brand="Zeta")) == ["4"]
     assert store.products("hats") == []
+
+
+@pytest.mark.parametrize("asked", ["Jacken für Übergang", "JACKEN FÜR ÜBERGANG", "jacken für übergang"])
+def test_a_capital_more_or_less_does_not_matter_in_any_script(store, asked):
+    store.upsert([boot("1", category="Jacken für Übergang")], seen=MONDAY)
+    assert names(store.products(asked)) == ["1"]
 
 
 def test_what_a_shop_no_longer_shows_is_gone_until_it_is_back(store):
@@ -400,7 +407,7 @@ def test_a_full_disk_is_told_and_nothing_half_written_is_kept(file):
 
 
 def test_two_writers_wait_for_each_other_and_say_so_when_it_takes_too_long(file, monkeypatch):
-    monkeypatch.setattr("lookalike.catalog.store.WAIT", 0.05)
+    monkeypatch.setattr("lookalike.catalog.database.WAIT", 0.05)
     with open_store(f"sqlite:///{file}") as one, open_store(f"sqlite:///{file}") as other:
 
         def told():

@@ -77,7 +77,7 @@ def freeze(
     """Split the products without a leak and write them as a version of `name`; the same content is the same version."""
     if not products:
         raise DataError(f"{name}: nothing to freeze: no product with a usable picture was found{_why(set_aside)}")
-    _check_name(name)
+    check_name(name)
     shares = shares or Shares()
     ordered = sorted(products, key=lambda product: product.key)
     parent = newest(name, root)
@@ -261,6 +261,7 @@ def _why(set_aside: Sequence[SetAside]) -> str:
     return f"; {len(set_aside)} rows were set aside ({reasons}). The first: {set_aside[0].text}"
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be a folder's."""
     if not name or name.startswith(".") or not all(sign.isalnum() or sign in "-_." for sign in name):
         raise DataError(f"name={name!r}: a data set's name is letters, digits, '-', '_' and '.'; it becomes a folder")

@@ -6,19 +6,22 @@ from pathlib import Path
 from lookalike import build
 from lookalike.catalog import versions
 from lookalike.catalog.intake import Intake, take_in
-from lookalike.catalog.store import open_store
+from lookalike.catalog.store import Store, open_store
 from lookalike.cli import places, show
 from lookalike.settings import DataError, Import
 
 
 def run(settings: Import) -> int:
-    """Take in, then freeze or upsert."""
-    with show.progress(f"reading {settings.source or settings.adapter.name}") as moved:
-        rows = build.rows(settings.adapter, settings.source)
-        found = take_in(rows, places.pictures(settings.paths), threads=settings.threads, progress=moved)
-    _say_intake(found)
-    if (settings.into or ("catalog" if settings.adapter.name == "feed" else "dataset")) == "catalog":
-        return _into_catalog(settings, found)
+    """Take in, then freeze or upsert. What can be refused at once is refused before any picture is read."""
+    versions.check_name(settings.name)
+    if (settings.into or ("catalog" if settings.adapter.name == "feed" else "dataset")) == "dataset":
+        return _into_dataset(settings)
+    with open_store(places.catalog(settings)) as store:
+        return _into_catalog(settings, store)
+
+
+def _into_dataset(settings: Import) -> int:
+    found = _take(settings)
     frozen = versions.freeze(
         settings.name,
         found.products,
@@ -33,18 +36,26 @@ def run(settings: Import) -> int:
     return 0
 
 
-def _into_catalog(settings: Import, found: Intake) -> int:
+def _into_catalog(settings: Import, store: Store) -> int:
+    number = store.begin_import(settings.adapter.name, settings.source, started=datetime.now(UTC))
+    found = _take(settings)
+    now = datetime.now(UTC)
+    counts = store.upsert(found.products, seen=now)
+    store.set_aside(found.set_aside, seen=now)
+    told = {"rows": found.rows, "set_aside": len(found.set_aside), **vars(counts)}
+    store.end_import(number, ended=now, status="done" if found.products else "failed", counts=told)
     if not found.products:
         raise DataError(f"{settings.source}: no product with a usable picture; nothing was added to the catalog")
-    now = datetime.now(UTC)
-    with open_store(places.catalog(settings)) as store:
-        number = store.begin_import(settings.adapter.name, settings.source, started=now)
-        counts = store.upsert(found.products, seen=now)
-        store.set_aside(found.set_aside, seen=now)
-        told = {"rows": found.rows, "set_aside": len(found.set_aside), **vars(counts)}
-        store.end_import(number, ended=datetime.now(UTC), status="done", counts=told)
     show.facts("into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name}"})
     return 0
+
+
+def _take(settings: Import) -> Intake:
+    rows = build.rows(settings.adapter, settings.source)
+    with show.progress(f"reading {settings.source or settings.adapter.name}") as moved:
+        found = take_in(rows, places.pictures(settings.paths), threads=settings.threads, progress=moved)
+    _say_intake(found)
+    return found
 
 
 def _say_intake(found: Intake) -> None:

@@ -17,10 +17,10 @@ from lookalike.catalog.versions import DataSet
 from lookalike.cli import show, watch
 from lookalike.cli.measuring import measure, neighbours_of, pictures, protocol_of, squares, told
 from lookalike.cli.places import datasets
-from lookalike.data.batches import PlainBatches, TrainingBatches, labelled
+from lookalike.data.batches import PlainBatches, TrainingBatches
 from lookalike.reporting import run_page
 from lookalike.retrieval.evaluation import Evaluation, recall_at_1
-from lookalike.retrieval.protocol import matched
+from lookalike.retrieval.protocol import coded, matched
 from lookalike.settings import DataError, Train
 from lookalike.tracking import record
 from lookalike.training.fit import Fitted, fit, load_weights
@@ -79,7 +79,7 @@ def _learner(settings: Train, dataset: DataSet, val: pl.DataFrame) -> MetricLear
 
 def _labels(table: pl.DataFrame, settings: Train) -> np.ndarray:
     """What makes twins among the training pictures, as whole numbers (N,), -1 for none."""
-    return labelled(matched(table, settings.match))
+    return coded(matched(table, settings.match))
 
 
 def _batches(settings: Train, table: pl.DataFrame) -> TrainingBatches:

@@ -14,13 +14,6 @@ from lookalike.data.augment import Augment
 from lookalike.data.sampler import pictures_of, product_batches
 
 
-def labelled(values: np.ndarray) -> np.ndarray:
-    """Texts (N,) to whole numbers (N,), equal where the texts are, -1 where empty."""
-    codes = np.unique(values, return_inverse=True)[1].astype(np.int64)
-    codes[values == ""] = -1
-    return codes
-
-
 @dataclass
 class TrainingBatches:
     """P x K batches, drawn anew each epoch. Iterating is one epoch; the epoch and the seed decide all of it."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lookalike.retrieval.protocol import KS, Protocol, matched, sides
+from lookalike.retrieval.protocol import KS, Protocol, coded, matched, sides
 from lookalike.retrieval.recall import per_query
-from lookalike.retrieval.search import DECIMALS, nearest
+from lookalike.retrieval.search import DECIMALS, Neighbours, nearest
 from lookalike.retrieval.significance import interval
 from lookalike.settings import DataError
 
@@ -49,126 +49,133 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """Queries or gallery: row numbers in the table, and codes that are equal where the texts are."""
+    """Pictures that ask, or that answer. Equal codes in `match` are twins (-1: nobody's), in `apart` are not compared."""
 
-    rows: np.ndarray
-    matches: np.ndarray
-    left_out: np.ndarray
+    vectors: np.ndarray  # (N, D)
+    match: np.ndarray  # (N,)
+    apart: np.ndarray  # (N,)
+    images: np.ndarray  # (N,) ids
+
+    def rows(self, which: np.ndarray | slice) -> "_Side":
+        return _Side(**{name: values[which] for name, values in vars(self).items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ranking:
+    """What the search brought each query. Lists of ids are ragged: a small gallery runs out of strangers."""
+
+    hits: np.ndarray  # (Q, k) whether the neighbour at this rank is a twin
+    first: np.ndarray  # (Q,) rank of the first twin, from 1
+    score: np.ndarray  # (Q,) of the nearest
+    nearest: list[list[str]]
+    strangers: list[list[str]]
 
 
 def evaluate(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, seed: int = 0) -> Evaluation:
     """Search every query among the gallery and score it. vectors (N, D) unit float32, in the order of table's rows."""
-    matches = matched(table, protocol.match)
-    asks, answers = sides(table, protocol)
-    codes = np.unique(matches, return_inverse=True)[1]
-    codes[matches == ""] = -1
-    apart = np.unique(table[_id_column(protocol)].to_numpy(), return_inverse=True)[1]
-    twins = _twins(codes, apart, asks, answers)
-    scored = asks[twins > 0]
-    if not len(scored):
-        raise DataError(
-            f"no query has a twin by {protocol.match} ({len(asks)} queries, {len(answers)} pictures in the gallery); "
-            "a product needs two pictures (match=product), a style two products (match=style)"
-        )
-    found = _search(vectors, table, _Side(rows=scored, matches=codes, left_out=apart), answers, twins[twins > 0])
-    metrics = per_query(found["hits"], twins[twins > 0], found["rank"])
-    clusters = table[protocol.cluster].to_numpy()[scored]
+    asks, answers, twins, ranking = _searched(vectors, table, protocol)
+    scored = table[asks[twins > 0]]
+    metrics = per_query(ranking.hits, twins[twins > 0], ranking.first)
+    clusters = scored[protocol.cluster].to_numpy()
     return Evaluation(
         protocol=protocol,
         queries=len(scored),
         no_twin=int((twins == 0).sum()),
         gallery=len(answers),
         figures=_figures(metrics, clusters, np.ones(len(scored), bool), seed),
-        slices=_slices(metrics, clusters, table[scored], seed),
-        table=_told(table[scored], metrics, found),
+        slices=_slices(metrics, clusters, scored, seed),
+        table=_told(scored, metrics, ranking),
     )
 
 
 def recall_at_1(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol) -> float:
-    """The one figure that chooses a checkpoint."""
-    return evaluate(vectors, table, protocol).figures["recall@1"].value
+    """The one figure that chooses a checkpoint, without the intervals."""
+    return float((_searched(vectors, table, protocol)[3].first == 1).mean())
 
 
-def _id_column(protocol: Protocol) -> str:
-    return "image" if protocol.left_out == "picture" else "product"
+def _searched(
+    vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Ranking]:
+    """Row numbers of queries and gallery, the twins of each query, and the ranking of those queries that have one."""
+    everyone = _Side(
+        vectors=vectors,
+        match=coded(matched(table, protocol.match)),
+        apart=coded(table["image" if protocol.left_out == "picture" else "product"].to_numpy()),
+        images=table["image"].to_numpy(),
+    )
+    asks, answers = sides(table, protocol)
+    gallery = everyone.rows(answers)
+    twins = _twins(everyone.rows(asks), gallery)
+    if not (twins > 0).any():
+        raise DataError(
+            f"no query has a twin by {protocol.match} ({len(asks)} queries, {len(answers)} pictures in the gallery); "
+            "a product needs two pictures (match=product), a style two products (match=style)"
+        )
+    return asks, answers, twins, _rank(everyone.rows(asks[twins > 0]), gallery, int(twins.max()))
 
 
-def _twins(codes: np.ndarray, apart: np.ndarray, asks: np.ndarray, answers: np.ndarray) -> np.ndarray:
+def _twins(queries: _Side, gallery: _Side) -> np.ndarray:
     """How many twins each query has in its gallery: those that match, less those that are left out. (Q,)"""
-    size = codes.max() + 2
-    of_match = np.bincount(codes[answers] + 1, minlength=size)
-    pairs = codes.astype(np.int64) * (apart.max() + 1) + apart
-    both, counts = np.unique(pairs[answers], return_counts=True)
-    at = np.clip(np.searchsorted(both, pairs[asks]), 0, max(len(both) - 1, 0))
-    own = np.where(both[at] == pairs[asks], counts[at], 0) if len(both) else 0
-    twins: np.ndarray = np.where(codes[asks] < 0, 0, of_match[codes[asks] + 1] - own)
+    of_match = np.bincount(gallery.match + 1, minlength=queries.match.max(initial=0) + 2)
+    width = max(queries.apart.max(initial=0), gallery.apart.max(initial=0)) + 1
+    both, counts = np.unique(gallery.match * width + gallery.apart, return_counts=True)
+    asked = queries.match * width + queries.apart
+    at = np.searchsorted(both, asked).clip(max=max(len(both) - 1, 0))
+    own = np.where(both[at] == asked, counts[at], 0) if len(both) else 0
+    twins: np.ndarray = np.where(queries.match < 0, 0, of_match[queries.match + 1] - own)
     return twins
 
 
-def _search(
-    vectors: np.ndarray, table: pl.DataFrame, asked: _Side, answers: np.ndarray, twins: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Hits, rank of the first twin and the nearest strangers of each scored query, block by block."""
-    order = np.argsort(np.argsort(table["image"].to_numpy()[answers]))
-    most_left_out = int(np.bincount(asked.left_out[answers]).max())
-    keep = min(max(int(twins.max()), max(KS)), len(answers))
-    images = table["image"].to_numpy()
-    parts = []
-    for block in nearest(vectors[asked.rows], vectors[answers], order, k=keep + most_left_out):
-        rows = asked.rows[block.start : block.start + len(block.rows)]
-        parts.append(_block(vectors, asked, answers, order, rows, block.rows, block.scores, keep, images))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _rank(queries: _Side, gallery: _Side, most_twins: int) -> _Ranking:
+    """Search block by block. As many neighbours are kept as the metrics need, plus those that are left out of them."""
+    order = np.argsort(np.argsort(gallery.images))
+    keep = min(max(most_twins, max(KS)), len(gallery.images))
+    left_out = int(np.bincount(gallery.apart).max())
+    blocks = [
+        _rank_block(queries.rows(slice(found.start, found.start + len(found.rows))), gallery, order, found, keep)
+        for found in nearest(queries.vectors, gallery.vectors, order, k=keep + left_out)
+    ]
+    return _Ranking(
+        hits=np.concatenate([block.hits for block in blocks]),
+        first=np.concatenate([block.first for block in blocks]),
+        score=np.concatenate([block.score for block in blocks]),
+        nearest=[names for block in blocks for names in block.nearest],
+        strangers=[names for block in blocks for names in block.strangers],
+    )
 
 
-def _block(
-    vectors: np.ndarray,
-    asked: _Side,
-    answers: np.ndarray,
-    order: np.ndarray,
-    rows: np.ndarray,
-    found: np.ndarray,
-    scores: np.ndarray,
-    keep: int,
-    images: np.ndarray,
-) -> dict[str, np.ndarray]:
-    allowed = asked.left_out[answers[found]] != asked.left_out[rows][:, None]
+def _rank_block(queries: _Side, gallery: _Side, order: np.ndarray, found: Neighbours, keep: int) -> _Ranking:
+    allowed = gallery.apart[found.rows] != queries.apart[:, None]
     # those left out go behind the rest, which keeps its order; then only the first `keep` stand
     front = np.argsort(~allowed, axis=1, kind="stable")[:, :keep]
-    found, scores = np.take_along_axis(found, front, 1), np.take_along_axis(scores, front, 1)
-    allowed = np.take_along_axis(allowed, front, 1)
-    hits = (asked.matches[answers[found]] == asked.matches[rows][:, None]) & allowed
-    rank = hits.argmax(1) + 1
+    rows, allowed = np.take_along_axis(found.rows, front, 1), np.take_along_axis(allowed, front, 1)
+    hits = (gallery.match[rows] == queries.match[:, None]) & allowed
+    first = hits.argmax(1) + 1
     for missed in np.flatnonzero(~hits.any(1)):
-        rank[missed] = _rank_beyond(vectors, asked, answers, order, rows[missed])
-    strangers = allowed & ~hits
-    behind = np.argsort(~strangers, axis=1, kind="stable")[:, :NEAREST_KEPT]
-    return {
-        "hits": hits,
-        "rank": rank,
-        "nearest_strangers": _names(images[answers], found, behind, strangers),
-        "nearest": _names(
-            images[answers], found, np.argsort(~allowed, axis=1, kind="stable")[:, :NEAREST_KEPT], allowed
-        ),
-        "score": scores[:, 0],
-    }
+        first[missed] = _rank_beyond(queries.rows(slice(missed, missed + 1)), gallery, order)
+    return _Ranking(
+        hits=hits,
+        first=first,
+        score=np.take_along_axis(found.scores, front[:, :1], 1)[:, 0],
+        nearest=_first_few(gallery.images[rows], allowed),
+        strangers=_first_few(gallery.images[rows], allowed & ~hits),
+    )
 
 
-def _rank_beyond(vectors: np.ndarray, asked: _Side, answers: np.ndarray, order: np.ndarray, row: int) -> int:
+def _rank_beyond(query: _Side, gallery: _Side, order: np.ndarray) -> int:
     """The rank of a first twin that lies beyond the nearest kept: one query's scores against the whole gallery."""
-    scores = np.round(vectors[answers] @ vectors[row], DECIMALS)
-    allowed = asked.left_out[answers] != asked.left_out[row]
-    twin = allowed & (asked.matches[answers] == asked.matches[row])
+    scores = np.round(gallery.vectors @ query.vectors[0], DECIMALS)
+    allowed = gallery.apart != query.apart
+    twin = allowed & (gallery.match == query.match)
     best = np.lexsort((order[twin], -scores[twin]))[0]
     top, place = scores[twin][best], order[twin][best]
     ahead = allowed & ((scores > top) | ((scores == top) & (order < place)))
     return int(ahead.sum()) + 1
 
 
-def _names(images: np.ndarray, found: np.ndarray, pick: np.ndarray, good: np.ndarray) -> np.ndarray:
-    chosen, valid = np.take_along_axis(found, pick, 1), np.take_along_axis(good, pick, 1)
-    lists = np.empty(len(found), object)
-    lists[:] = [list(images[row[ok]]) for row, ok in zip(chosen, valid, strict=True)]
-    return lists
+def _first_few(images: np.ndarray, good: np.ndarray) -> list[list[str]]:
+    """The first ids of each row that are good. images, good (B, k)."""
+    return [list(row[ok][:NEAREST_KEPT]) for row, ok in zip(images, good, strict=True)]
 
 
 def _figures(metrics: dict[str, np.ndarray], clusters: np.ndarray, among: np.ndarray, seed: int) -> dict[str, Figure]:
@@ -193,11 +200,11 @@ def _slices(
     }
 
 
-def _told(table: pl.DataFrame, metrics: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> pl.DataFrame:
+def _told(table: pl.DataFrame, metrics: dict[str, np.ndarray], ranking: _Ranking) -> pl.DataFrame:
     return table.select("image", "product", "style", "view", "category", "brand", "color").with_columns(
-        pl.Series("rank", found["rank"].astype(np.int64)),
-        pl.Series("score", found["score"].astype(np.float64)),
+        pl.Series("rank", ranking.first.astype(np.int64)),
+        pl.Series("score", ranking.score.astype(np.float64)),
         *[pl.Series(name, values) for name, values in metrics.items()],
-        pl.Series("nearest", found["nearest"].tolist(), dtype=pl.List(pl.String)),
-        pl.Series("nearest_strangers", found["nearest_strangers"].tolist(), dtype=pl.List(pl.String)),
+        pl.Series("nearest", ranking.nearest, dtype=pl.List(pl.String)),
+        pl.Series("nearest_strangers", ranking.strangers, dtype=pl.List(pl.String)),
     )

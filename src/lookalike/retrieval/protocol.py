@@ -65,6 +65,13 @@ def matched(table: pl.DataFrame, match: str) -> np.ndarray:
     return values
 
 
+def coded(values: np.ndarray) -> np.ndarray:
+    """Texts (N,) to whole numbers (N,), equal where the texts are, -1 where empty."""
+    codes = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    codes[values == ""] = -1
+    return codes
+
+
 def sides(table: pl.DataFrame, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of the queries and of the gallery."""
     asks = _role(table, "query") & _view(table, protocol.query_view)

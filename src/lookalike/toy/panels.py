@@ -133,19 +133,17 @@ PANELS = {
 }
 
 
-# A mark is a signed distance alone: its material is the accent's.
+# A mark is a signed distance alone: its material is the accent's. All are invented, and like no maker's that is in a shop.
 
 
 def _bars(at: Place) -> Floats:
-    slant = (at.x - 0.4 - 0.6 * (at.high - 0.1)) / 0.075
-    return np.where(np.abs(slant) < 1.5, (0.3 - np.abs(slant % 1 - 0.5)) * 0.075, -1) + np.minimum(0, at.high - 0.04)
+    slant = (at.x - 0.4 - 0.6 * (at.high - 0.1)) / 0.09
+    return np.where(np.abs(slant) < 1, (0.26 - np.abs(slant % 1 - 0.5)) * 0.09, -1) + np.minimum(0, at.high - 0.04)
 
 
 def _wave(at: Place) -> Floats:
-    curve = 0.07 + 0.16 * ((at.x - 0.62) / 0.4) ** 2
-    return np.where(
-        (at.x > 0.2) & (at.x < 0.66), 0.03 * smooth(0.72 - at.x, 0.02, 0.3) + 0.006 - np.abs(at.high - curve), -1
-    )
+    crests = 0.115 + 0.022 * np.sin((at.x - 0.26) * 2 * np.pi / 0.16)
+    return np.where((at.x > 0.26) & (at.x < 0.58), 0.016 - np.abs(at.high - crests), -1)
 
 
 def _chevron(at: Place) -> Floats:
@@ -156,13 +154,9 @@ def _disc(at: Place) -> Floats:
     return np.where(at.side > 0, 0.048 - np.hypot(at.x - 0.27, at.high - 0.17), -1)
 
 
-def _letter(at: Place) -> Floats:
-    x, z = (at.x - 0.4) + 0.35 * (at.high - 0.12), at.high - 0.12
-    stems = 0.018 - np.abs(np.abs(x) - 0.05)
-    slash = 0.018 - np.abs(x - 0.75 * z) * 0.8
-    return np.where(
-        np.abs(z) < 0.07, np.maximum(np.where(np.abs(x) < 0.07, stems, -1), np.where(np.abs(x) < 0.06, slash, -1)), -1
-    )
+def _lozenge(at: Place) -> Floats:
+    around = np.abs(at.x - 0.4) / 0.085 + np.abs(at.high - 0.12) / 0.07
+    return 0.014 - np.abs(around - 0.75) * 0.055
 
 
 def _bolt(at: Place) -> Floats:
@@ -171,4 +165,4 @@ def _bolt(at: Place) -> Floats:
     return np.where(np.abs(x) < 0.14, 0.02 - np.abs(z - zigzag), -1)
 
 
-MARKS = {"bars": _bars, "wave": _wave, "chevron": _chevron, "disc": _disc, "letter": _letter, "bolt": _bolt}
+MARKS = {"bars": _bars, "wave": _wave, "chevron": _chevron, "disc": _disc, "lozenge": _lozenge, "bolt": _bolt}

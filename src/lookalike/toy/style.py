@@ -47,7 +47,7 @@ class Brand:
 
 
 BRANDS = (
-    Brand("Alder & Wren", "letter", "leather", "Gold", 1.3),
+    Brand("Alder & Wren", "lozenge", "leather", "Gold", 1.3),
     Brand("Northquay", "bars", "pebbled", "Silver", 1.0),
     Brand("Casa Lumio", "wave", "patent", "Gold", 1.9, "EUR"),
     Brand("Fennimore", "chevron", "waxed", "Gold", 1.1),
@@ -56,7 +56,7 @@ BRANDS = (
     Brand("Brisk", "wave", "canvas", "Silver", 0.8),
     Brand("Tamarack", "chevron", "suede", "Silver", 1.2),
     Brand("Solvei", "bars", "leather", "Rose Gold", 0.9),
-    Brand("Kite & Harbor", "letter", "canvas", "Silver", 0.7, "GBP"),
+    Brand("Kite & Harbor", "lozenge", "canvas", "Silver", 0.7, "GBP"),
 )
 GIVEN = (
     *("Alder", "Maren", "Juno", "Odessa", "Wick", "Tobin", "Lena", "Sorrel", "Hollis", "Ines", "Bram", "Calla"),

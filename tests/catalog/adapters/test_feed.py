@@ -393,7 +393,7 @@ def test_a_line_with_too_few_or_too_many_values_costs_only_itself(rows):
     told = rows("id,image_link\n1,1.jpg\n2\n3,3.jpg,x\n\n4,4.jpg\n", name="feed.csv")
     assert [row.where for row in told] == [f"feed.csv, line {line}" for line in (2, 3, 4, 6)]
     assert [refusal(row).reason for row in told[1:3]] == ["malformed", "malformed"]
-    assert "3 values where the first line names 2 columns" in str(refusal(told[2]))
+    assert "3 values where the header names 2 columns" in str(refusal(told[2]))
 
 
 def test_a_quote_that_nobody_closed_costs_only_its_line(rows):

@@ -126,12 +126,15 @@ def test_a_listed_picture_that_is_not_on_disk_is_missing_and_counted(official):
 
 def test_a_matlab_file_that_is_none_or_another_is_refused_with_the_mend(official):
     mat = official / "ut-zap50k-data" / "image-path.mat"
-    for broken in (b"<html>not found</html>", b"", mat.read_bytes()[:200]):
+    for broken in (b"<html>not found</html>", b"", mat.read_bytes()[:200], mat.read_bytes()[:-8]):
         mat.write_bytes(broken)
         with pytest.raises(DataError, match=r"cannot be read as a Matlab file .*fetch ut-zap50k-data anew"):
             list(ut_zap50k.rows(official))
     savemat(mat, {"zappos": 1.0})
     with pytest.raises(DataError, match=r"holds no 'imagepath' \(it holds zappos\)"):
+        list(ut_zap50k.rows(official))
+    savemat(mat, {"imagepath": np.eye(2)})
+    with pytest.raises(DataError, match=r"holds no 'imagepath' \(it holds imagepath\)"):
         list(ut_zap50k.rows(official))
 
 

@@ -5,21 +5,19 @@ and `product`, and any others. Out: Rows. Never: reads a picture outside the fil
 comes as a Row whose read raises), or reads a picture before it is asked to.
 """
 
-import csv
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lookalike.catalog import clean
-from lookalike.catalog.adapters import local
+from lookalike.catalog.adapters import delimited, local
 from lookalike.catalog.product import Row
 from lookalike.settings import DataError
 
 NEEDED: Final = ("image", "product")
 KNOWN: Final = (*NEEDED, *clean.PRODUCT_FIELDS[1:], "view", "split", "role")
-DELIMITERS: Final = ",;\t|"
+NOT_TEXT: Final = "holds bytes that are not UTF-8; save the file so, or say what it is (encoding=cp1252 ...)"
 
 
 def rows(source: Path, *, delimiter: str = "", encoding: str = "") -> Iterator[Row]:
@@ -29,22 +27,14 @@ def rows(source: Path, *, delimiter: str = "", encoding: str = "") -> Iterator[R
         raise DataError(f"delimiter is {delimiter!r}; give one character, or leave it out to have it found.")
     lines = local.lines(source, encoding=encoding)
     first = next(lines, "")
-    mark = delimiter or max(DELIMITERS, key=lambda one: len(_cells(first, one)))
-    header = _header(source, _cells(first, mark))
+    delimiter = delimiter or delimited.delimiter_of(first)
+    header = _header(source, delimited.values_of(first, delimiter))
     found = False
-    for number, cells, broken in _records(lines, mark, start=2):
+    for record in delimited.records(lines, delimiter, width=len(header)):
         found = True
-        yield _row(source, number, header, cells, broken)
+        yield _row(source, header, record)
     if not found:
-        raise DataError(f"{source}: has a header and no rows.")
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    """The cells of one line as far as they can be told, whatever its quotes."""
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # a cell too long to be one
-        return []
+        raise DataError(f"{source}: has a header and no rows; add a row for each picture.")
 
 
 def _header(source: Path, cells: list[str]) -> list[str]:
@@ -67,50 +57,12 @@ def _column(cell: str, place: int) -> str:
     return name.lower() if name.lower() in KNOWN else name or f"column {place}"
 
 
-def _records(lines: Iterator[str], delimiter: str, *, start: int) -> Iterator[tuple[int, list[str], str]]:
-    """Each record: the line it starts on, its cells, and what is wrong with it ("" if nothing is).
-
-    A broken record ends with its line, and the lines behind it are read anew: a quote never closed costs one row.
-    """
-    ahead: deque[str] = deque()
-    while True:
-        taken: list[str] = []
-        try:
-            cells = next(csv.reader(_noting(ahead, lines, taken), delimiter=delimiter, strict=True), None)
-        except csv.Error as wrong:
-            yield start, _cells(taken[0], delimiter), str(wrong)
-            ahead.extendleft(reversed(taken[1:]))
-            start += 1
-            continue
-        if cells is None:
-            return
-        if cells:  # not a blank line
-            yield start, cells, ""
-        start += len(taken)
-
-
-def _noting(ahead: deque[str], lines: Iterator[str], taken: list[str]) -> Iterator[str]:
-    while line := ahead.popleft() if ahead else next(lines, ""):
-        taken.append(line)
-        yield line
-
-
-def _row(source: Path, number: int, header: list[str], cells: list[str], broken: str) -> Row:
-    fields = dict(zip(header, map(local.shown, cells), strict=False))
+def _row(source: Path, header: list[str], record: delimited.Record) -> Row:
+    fields = dict(zip(header, map(local.shown, record.values), strict=False))
     picture = fields.pop("image", "").strip()
-    wrong = _wrong(header, cells, broken)
-    read = local.refuse(*wrong) if wrong else partial(local.picture, source.parent, picture)
-    return Row(where=f"{source.name}, line {number}", picture=picture, read=read, fields=fields)
-
-
-def _wrong(header: list[str], cells: list[str], broken: str) -> tuple[str, str] | None:
-    """Why a record cannot be a row: a short name and the whole sentence."""
-    if broken:
-        mend = "double a quote inside a quoted value, and close it"
-        return "malformed", f"its values cannot be told apart ({broken}); {mend}"
-    if len(cells) != len(header):
-        counts = f"{len(cells)} values where the header names {len(header)} columns"
-        return "malformed", f"has {counts}; quote values that hold the delimiter, and keep empty ones"
-    if not all(map(local.legible, cells)):
-        return "not_text", "holds bytes that are not UTF-8; save the file so, or say what it is (encoding=cp1252 ...)"
-    return None
+    read: Callable[[], bytes] = partial(local.picture, source.parent, picture)
+    if record.wrong:
+        read = local.refuse("malformed", record.wrong)
+    elif not all(map(local.legible, record.values)):
+        read = local.refuse("not_text", NOT_TEXT)
+    return Row(where=f"{source.name}, line {record.line}", picture=picture, read=read, fields=fields)

@@ -16,10 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
-import numpy as np
-from scipy.io import loadmat
-
-from lookalike.catalog.adapters import local
+from lookalike.catalog.adapters import local, matlab
 from lookalike.catalog.product import Row
 from lookalike.settings import DataError
 
@@ -75,13 +72,12 @@ def _listed(
 def image_paths(mat: Path) -> list[str]:
     """The paths in the cell array `imagepath` of a Matlab file, in its order: label files count shoes by it."""
     try:
-        held = loadmat(mat)
-    except Exception as wrong:  # a damaged file trips the reader in many ways, not all of them foreseen by it
-        raise DataError(f"{mat}: cannot be read as a Matlab file ({wrong}); {MEND}.") from wrong
-    if "imagepath" not in held:
-        there = ", ".join(name for name in held if not name.startswith("__"))
-        raise DataError(f"{mat}: holds no 'imagepath' (it holds {there or 'nothing'}); {MEND}.")
-    return [str(next(iter(np.atleast_1d(cell)), "")) for cell in held["imagepath"].flatten()]
+        held = matlab.cell_arrays(mat.read_bytes())
+    except ValueError as wrong:
+        raise DataError(f"{mat}: cannot be read as a Matlab file ({wrong}); {MEND}.") from None
+    if not held.get("imagepath"):
+        raise DataError(f"{mat}: holds no 'imagepath' (it holds {', '.join(held) or 'nothing'}); {MEND}.")
+    return held["imagepath"]
 
 
 def _meta(path: Path | None) -> dict[str, dict[str, str]]:
