@@ -18,7 +18,7 @@ def batches(augment=shift_and_light):
 def test_a_batch_is_pictures_with_their_labels():
     for pictures, labels in batches(none):
         for picture, label in zip(pictures, labels, strict=True):
-            of_label = torch.from_numpy(PICTURES[LABELS == label.item()].copy())
+            of_label = torch.from_numpy(PICTURES[label.item() == LABELS].copy())
             assert any(torch.equal(picture, one) for one in of_label)
 
 

@@ -120,8 +120,8 @@ def _look_at_all(
 def _look(sha256: str, *, read: Read) -> bytes | RowError:
     try:
         data = read(sha256)
-        if (is_ := hashlib.sha256(data).hexdigest()) != sha256:
-            return RowError("altered", f"its bytes have the sha256 {is_[:12]}…, not {sha256[:12]}…: restore the file")
+        if (found := hashlib.sha256(data).hexdigest()) != sha256:
+            return RowError("altered", f"its bytes have the sha256 {found[:12]}…, not {sha256[:12]}…: restore the file")
         return fingerprint(images.decode(data, at_least=ENOUGH))
     except OSError as wrong:
         return RowError("missing", f"cannot be read: {wrong.strerror or wrong}")

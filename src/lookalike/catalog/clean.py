@@ -13,24 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from lookalike.catalog.prices import Price, iso_currency, price
+from lookalike.catalog.prices import iso_currency, price
 from lookalike.catalog.product import Product, RowError
-
-__all__ = [
-    "PRODUCT_FIELDS",
-    "ROLES",
-    "SPLITS",
-    "VIEW_FIELDS",
-    "Price",
-    "ViewFields",
-    "category_root",
-    "price",
-    "rating",
-    "read_fields",
-    "read_view",
-    "text",
-    "web_address",
-]
 
 PRODUCT_FIELDS: Final = ("product", "style", "brand", "category", "color", "name", "price", "currency", "rating", "url")
 ROLES: Final = ("query", "gallery", "both")

@@ -10,8 +10,6 @@ that was checked; a name that answers differently the next time gains nothing.
 
 import http.client
 import io
-import ipaddress
-import re
 import socket
 import ssl
 import threading
@@ -22,13 +20,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
-from lookalike.catalog.product import RowError
-from lookalike.settings import ConfigError
+from lookalike.catalog.addresses import SAFE_IN_TARGET, FetchError, FetchRules, Place, check_public, place_of, shown
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+__all__ = ["FetchError", "FetchRules", "Fetched", "fetch", "resolve_host"]
+
 Resolve = Callable[[str, int], list[str]]  # host, port -> its addresses, as text
+
+MOVED: Final = frozenset({301, 302, 303, 307, 308})
+PIECE: Final = 2**16  # bytes read at once
+RULES: Final = FetchRules()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
@@ -47,7 +50,7 @@ def resolve_host(host: str, port: int) -> list[str]:
 def fetch(
     url: str,
     *,
-    rules: FetchRules = FetchRules(),
+    rules: FetchRules = RULES,
     resolve: Resolve = resolve_host,
     trust: ssl.SSLContext | None = None,
 ) -> Fetched:
@@ -56,7 +59,7 @@ def fetch(
     trail = [url]
     with _told(trail, rules):
         while len(trail) <= rules.max_redirects + 1:
-            place = _place(trail[-1], rules)
+            place = place_of(trail[-1], rules)
             addresses = _addresses(place, rules, resolve, deadline)
             connection = _connect(place, addresses, trust, deadline)
             with closing(_Wire(connection, rules, deadline)) as wire, closing(wire.answer()) as answer:
@@ -85,19 +88,13 @@ def _told(trail: Sequence[str], rules: FetchRules) -> Iterator[None]:
         reason, text = "bad_answer", f"does not answer as HTTP should: {type(wrong).__name__} {ascii(str(wrong))[:200]}"
     else:
         return
-    raise FetchError(reason, f"{' -> '.join(map(_shown, trail))}: {text}")
+    raise FetchError(reason, f"{' -> '.join(map(shown, trail))}: {text}")
 
 
-def _addresses(place: _Place, rules: FetchRules, resolve: Resolve, deadline: float) -> list[str]:
-    """All addresses of the place's host; refused whole if one is not public, as any of them might be the one used."""
+def _addresses(place: Place, rules: FetchRules, resolve: Resolve, deadline: float) -> list[str]:
+    """All addresses of the place's host, if it may be gone to."""
     found = list(dict.fromkeys(_in_time(lambda: resolve(place.host, place.port), deadline)))
-    inside = [address for address in found if not is_public(address)]
-    if inside and not _is_trusted(place, rules):
-        raise FetchError(
-            "not_public",
-            f"{place.host} is {inside[0]}, not a host of the public internet; "
-            f"if you trust it, put {place.netloc} into allow_private",
-        )
+    check_public(place, found, rules)
     return found
 
 
@@ -122,7 +119,7 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _connect(place: _Place, addresses: list[str], trust: ssl.SSLContext | None, deadline: float) -> socket.socket:
+def _connect(place: Place, addresses: list[str], trust: ssl.SSLContext | None, deadline: float) -> socket.socket:
     """A connection to one of the addresses that were checked: nobody asks for the name a second time."""
     plain = _first_open(addresses, place.port, deadline)
     if place.scheme == "http":
@@ -187,25 +184,25 @@ class _Wire(io.RawIOBase):
         super().close()
 
 
-def _request(place: _Place, rules: FetchRules) -> bytes:
-    """The request's head. Target and host hold neither a blank nor a line end: `_place` saw to it."""
+def _request(place: Place, rules: FetchRules) -> bytes:
+    """The request's head. Target and host hold neither a blank nor a line end: `place_of` saw to it."""
     head = {"Host": place.shown_host, "User-Agent": rules.agent, "Accept": "*/*", "Accept-Encoding": "identity"}
     lines = [f"GET {place.target} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "Connection: close"]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
 
 
-def _next_url(place: _Place, answer: http.client.HTTPResponse) -> str:
+def _next_url(place: Place, answer: http.client.HTTPResponse) -> str:
     """Where a redirect leads. It is checked when it is gone to; here only that it is no step from https to http."""
     told = answer.getheader("Location", "").encode("latin-1")  # the bytes as they came
     if not told:
         raise FetchError("bad_answer", f"redirects (status {answer.status}) to nowhere")
-    url = urljoin(place.url, quote(told, safe=_SAFE_IN_TARGET + "#"))
+    url = urljoin(place.url, quote(told, safe=SAFE_IN_TARGET + "#"))
     if place.scheme == "https" and url.lower().startswith("http:"):
-        raise FetchError("downgrade", f"redirects from https to {_shown(url)}")
+        raise FetchError("downgrade", f"redirects from https to {shown(url)}")
     return url
 
 
-def _fetched(answer: http.client.HTTPResponse, place: _Place, rules: FetchRules) -> Fetched:
+def _fetched(answer: http.client.HTTPResponse, place: Place, rules: FetchRules) -> Fetched:
     """The whole answer, if it is the file itself: neither packed nor more than allowed nor less than promised."""
     if answer.status != http.client.OK:
         raise FetchError("status", f"answers {answer.status} {http.client.responses.get(answer.status, '')}".rstrip())

@@ -91,11 +91,7 @@ def _take_one(row: Row, pictures: Path, shop: str) -> Product | SetAside:
         return replace(product, views=(_look_at(data, row, pictures),))
     except RowError as wrong:
         told = row.fields.get("product", "")
-        text = (
-            str(wrong)
-            if str(wrong).startswith(row.where)
-            else ": ".join(filter(None, (row.where, row.picture, str(wrong))))
-        )
+        text = ": ".join(filter(None, (row.where, row.picture, str(wrong))))
         return SetAside(where=row.where, picture=row.picture, product=told, reason=wrong.reason, text=text)
 
 

@@ -9,13 +9,14 @@ from itertools import combinations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lookalike.catalog.nearness import tints
 
 SUSPECTS = dict.fromkeys(("kind", "first", "second", "text"), pl.String)
 TWO_LABELS = "one photograph, two labels"
 COMPARED = ("brand", "category", "style", "color")  # labels that one photograph should not have two of
-FAR_PRICE = 6.0  # robust standard deviations of the logarithm of a price
+FAR = 6.0  # robust standard deviations from the median: what is beyond is odd
 FEW_PRICES = 20  # from fewer in a category no outlier is told
 FAR_TINT = 30.0  # CIELAB: brown and white are some 50 apart, a shoe's two sides 5 to 15
 
@@ -59,19 +60,20 @@ def _pictures_of_another_color(sound: pl.DataFrame, prints: Sequence[bytes]) -> 
         max((float(np.linalg.norm(colors[a] - colors[b])), a, b) for a, b in combinations(of, 2))
         for of in places["place"]
     ]
-    limit = max(FAR_TINT, _robust_limit([gap for gap, _, _ in widest]))
+    if not widest:
+        return
+    middle, spread = _usual(np.array([gap for gap, _, _ in widest]))
+    limit = max(FAR_TINT, middle + FAR * spread)
     for product, (gap, one, two) in zip(places["product"], widest, strict=True):
         if gap > limit:
             text = f"two pictures of {product} are {gap:.0f} apart in CIELAB; here up to {limit:.0f} is usual"
             yield "pictures of another color", sound["image"][one], sound["image"][two], text
 
 
-def _robust_limit(values: Sequence[float], deviations: float = 6.0) -> float:
-    """The median and so many robust standard deviations (MAD) above it."""
-    if not values:
-        return 0.0
+def _usual(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The median, and the standard deviation as the median distance from it tells: a few odd values move neither."""
     middle = float(np.median(values))
-    return middle + deviations * 1.4826 * float(np.median(np.abs(np.array(values) - middle)))
+    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
 def _one_name_two_products(products: pl.DataFrame, first_image: dict[str, str]) -> Found:
@@ -92,11 +94,10 @@ def _odd_prices(products: pl.DataFrame, first_image: dict[str, str]) -> Found:
     priced = products.with_columns(amount=pl.col("price").cast(pl.Float64, strict=False)).filter(pl.col("amount") > 0)
     for group in priced.partition_by("category", "currency", maintain_order=True):
         logs = np.log(group["amount"].to_numpy())
-        middle = np.median(logs)
-        spread = 1.4826 * np.median(np.abs(logs - middle))
+        middle, spread = _usual(logs)
         if len(group) < FEW_PRICES or spread == 0:
             continue
-        for row in group.filter(np.abs(logs - middle) > FAR_PRICE * spread).to_dicts():
+        for row in group.filter(np.abs(logs - middle) > FAR * spread).to_dicts():
             text = f"{row['product']} costs {row['price']} {row['currency']}"
             usual = f"the median of {row['category'] or 'all'} is {np.exp(middle):.2f}"
             yield "odd price", first_image.get(row["product"], ""), "", f"{text}; {usual}"

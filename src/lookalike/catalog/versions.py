@@ -75,42 +75,40 @@ def freeze(
     source: str = "",
 ) -> DataSet:
     """Split the products without a leak and write them as a version of `name`; the same content is the same version."""
+    check_name(name)
     if not products:
         raise DataError(f"{name}: nothing to freeze: no product with a usable picture was found{_why(set_aside)}")
-    check_name(name)
     shares = shares or Shares()
-    ordered = sorted(products, key=lambda product: product.key)
     parent = newest(name, root)
+    told_split = {"rule": rule, "shares": asdict(shares), "seed": seed}
+    # a version made again keeps the splits of the one before, unless that was cut by another rule
+    before = _splits_of(parent) if parent and told_split.items() <= parent.manifest["split"].items() else None
+    ordered = sorted(products, key=lambda product: product.key)
     members, links = _members(ordered, rule)
-    # a re-made version keeps the splits of the one before, unless it was cut by another rule
-    before = _splits_of(parent) if parent and _same_rule(parent.manifest, rule, shares, seed) else None
     cut = assign(members, links, rule=rule, shares=shares, seed=seed, before=before)
-    split, group = _by_product(members, cut)
-    tables = _tables(ordered, set_aside, split, group)
-    version = _content_id(tables)
+    tables = _tables(ordered, set_aside, *_by_product(members, cut))
     facts = {
         "format": FORMAT,
         "name": name,
-        "version": version,
+        "version": _content_id(tables),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "parent": parent.version if parent else None,
         "source": source,
-        "split": {
-            "rule": rule,
-            "shares": asdict(shares),
-            "seed": seed,
-            "moved": [move._asdict() for move in cut.moved],
-            "notes": list(cut.notes),
-        },
+        "split": {**told_split, "moved": [move._asdict() for move in cut.moved], "notes": list(cut.notes)},
         "counts": _counts(tables, cut),
     }
-    folder = root / name / version
+    return _write(root / name, facts, tables)
+
+
+def _write(home: Path, facts: dict[str, Any], tables: Mapping[str, pl.DataFrame]) -> DataSet:
+    """Put a version where it belongs, unless it is there already, and make it the newest."""
+    folder = home / facts["version"]
     if not folder.exists():
         with files.new_folder(folder) as draft:
             for table, frame in tables.items():
                 frame.write_parquet(draft / f"{table}.parquet")
             files.seal(draft, facts)
-    files.write_text(root / name / "newest", version + "\n")
+    files.write_text(home / "newest", facts["version"] + "\n")
     return load(folder)
 
 
@@ -178,11 +176,6 @@ def _by_product(members: Sequence[Member], cut: Assignment) -> tuple[dict[str, s
 
 def _splits_of(dataset: DataSet) -> dict[str, str]:
     return dict(zip(dataset.products["product"], dataset.products["split"], strict=True))
-
-
-def _same_rule(manifest: Mapping[str, Any], rule: str, shares: Shares, seed: int) -> bool:
-    told = manifest["split"]
-    return (told["rule"], told["shares"], told["seed"]) == (rule, asdict(shares), seed)
 
 
 def _tables(

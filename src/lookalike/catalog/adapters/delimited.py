@@ -29,7 +29,7 @@ def delimiter_of(header: str) -> str:
 def values_of(line: str, delimiter: str) -> list[str]:
     """The values of one line as far as they can be told apart, whatever its quotes."""
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
     except csv.Error:  # a value too long to be one
         return []
 

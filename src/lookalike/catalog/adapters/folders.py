@@ -32,7 +32,7 @@ def rows(source: Path, *, of: Of = "product") -> Iterator[Row]:
         found = True
         yield _row(source, picture, of=of, split_folders=split_folders)
     if not found:
-        raise DataError(f"{source}: no pictures in it or in the folders under it.")
+        raise DataError(f"{source}: no pictures in it or in the folders under it; give the folder that holds them.")
 
 
 def _top_folders(source: Path) -> set[str]:

@@ -86,7 +86,7 @@ def lines(path: Path, *, encoding: str = "") -> Iterator[str]:
     except UnicodeError as wrong:
         raise DataError(f"{path}: is not {encoding} ({wrong}); save it as UTF-8.") from None
     except OSError as wrong:
-        raise DataError(f"{path}: cannot be read ({wrong.strerror}).") from None
+        raise DataError(f"{path}: cannot be read ({wrong.strerror}); allow it, or give another file.") from None
 
 
 def _encoding(path: Path) -> str:
