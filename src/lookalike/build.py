@@ -17,7 +17,7 @@ from lookalike.losses.contrastive import contrastive
 from lookalike.models import backbone, head
 from lookalike.models.backbone import Backbone
 from lookalike.models.embedder import Embedder
-from lookalike.settings import Choice, DataError, Pixels
+from lookalike.settings import DRAWN, Choice, Pixels
 from lookalike.toy import catalog as toy
 
 ADAPTERS: dict[str, Callable[..., Iterator[Row]]] = {
@@ -51,16 +51,12 @@ TABLES: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "embedder": EMBEDDERS,
 }
 
-DRAWN = "toy"  # the adapter that reads nothing
-
 
 def rows(adapter: Choice, source: str) -> Iterator[Row]:
     """A source's rows."""
     if adapter.name == DRAWN:
         return toy.rows(**adapter.options)
-    if not source:
-        raise DataError(f"source: adapter={adapter.name} reads a file or a folder; add source=PATH")
-    return ADAPTERS[adapter.name](Path(source), **adapter.options)
+    return ADAPTERS[adapter.name](Path(source).expanduser(), **adapter.options)
 
 
 def embedder(backbone_said: Choice, head_said: Choice, pixels: Pixels) -> Embedder:

@@ -31,9 +31,18 @@ class DiskFullError(LookalikeError, OSError):
     exit_code = 4
 
 
-def setting(default: Any, says: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """Declare a setting: its default (`...` where the user must give it), a sentence for --help, and its bounds."""
-    metadata = {"says": says, "least": least, "most": most}
+LONGEST_NAME = 100
+LARGEST_SEED = 2**32 - 1  # numpy's
+
+
+def setting(
+    default: Any, says: str, *, least: float | None = None, most: float | None = None, folder: bool = False
+) -> Any:
+    """Declare a setting: its default (`...` where the user must give it), a sentence for --help, and its bounds.
+
+    folder: the value becomes a folder's name, see `folder_fault`.
+    """
+    metadata = {"says": says, "least": least, "most": most, "folder": folder}
     if default is ...:
         return field(metadata=metadata)
     if isinstance(default, type):
@@ -41,6 +50,15 @@ def setting(default: Any, says: str, *, least: float | None = None, most: float 
     return field(default=default, metadata=metadata)
 
 
+def folder_fault(name: str) -> str:
+    """Why a name cannot be a folder's, or "" where it can."""
+    plain = all(sign.isalnum() or sign in "-_." for sign in name)
+    if name and plain and not name.startswith(".") and len(name) <= LONGEST_NAME:
+        return ""
+    return f"becomes a folder: letters, digits, '-', '_' and '.', at most {LONGEST_NAME}, not beginning with '.'"
+
+
+DRAWN = "toy"  # the adapter that reads nothing
 Split = Literal["train", "val", "test"]
 SplitRule = Literal["auto", "given", "test", "none"]
 
@@ -81,7 +99,7 @@ class Frozen:
 
     split: SplitRule = setting("auto", "auto: group-disjoint and stratified; given: the source's own; test; none")
     shares: Shares = setting(Shares, "shares of a split=auto")
-    seed: int = setting(0, "another seed, another split", least=0)
+    seed: int = setting(0, "another seed, another split", least=0, most=LARGEST_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +108,24 @@ class Import(Frozen):
 
     adapter: Choice = setting(..., "what kind of source it is")
     source: str = setting("", "the file or folder; adapter=toy needs none")
-    name: str = setting(..., "the data set's name")
+    name: str = setting(..., "the data set's name", folder=True)
     into: Literal["", "dataset", "catalog"] = setting("", 'dataset or catalog; "" is catalog for a feed, else dataset')
     catalog: str = setting("", 'the catalog\'s database URL; "" is SQLite under paths.data')
     threads: int = setting(2, "pictures read at once", least=1, most=64)
     paths: Paths = setting(Paths, "where things live")
+
+    def __post_init__(self) -> None:
+        if not self.source and self.adapter.name != DRAWN:
+            raise ValueError(
+                f"source must be given: adapter={self.adapter.name} reads a file or a folder; add source=PATH"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Freeze(Frozen):
     """`lookalike freeze`: the catalog, or a part of it, into a data set version."""
 
-    name: str = setting(..., "the data set's name")
+    name: str = setting(..., "the data set's name", folder=True)
     category: str = setting("", "only this category, e.g. boots")
     shop: str = setting("", "only this shop")
     catalog: str = setting("", 'the catalog\'s database URL; "" is SQLite under paths.data')
@@ -159,7 +183,7 @@ class Measure:
 class Train(Measure):
     """`lookalike train`: learn on train, choose on val, measure once on test, and leave a run folder."""
 
-    name: str = setting("run", "the run's name: its folder under paths.runs")
+    name: str = setting("run", "the run's name: its folder under paths.runs", folder=True)
     dataset: str = setting(..., "a data set: its name (newest version), or name@version")
     pixels: Pixels = setting(Pixels, "how a photograph becomes pixels")
     backbone: Choice = setting(..., "the network that sees")
@@ -169,7 +193,7 @@ class Train(Measure):
     batch: Batch = setting(Batch, "P x K")
     optimiser: Optimiser = setting(Optimiser, "rates and decay")
     epochs: int = setting(6, "passes over the training products", least=1, most=10_000)
-    seed: int = setting(0, "weights, batches and augmentation follow from it", least=0)
+    seed: int = setting(0, "weights, batches and augmentation follow from it", least=0, most=LARGEST_SEED)
     threads: int = setting(2, "processor threads; the same number gives the same weights", least=1, most=256)
     plan: bool = setting(False, "print what would happen, and stop")
     again: bool = setting(True, "false: a finished run with these very settings is shown, not repeated")
@@ -182,19 +206,21 @@ class Evaluate(Measure):
 
     match: str = setting("", 'what makes two pictures twins; "" takes the run\'s own, or product')
     run: str = setting("", "a run: its folder, or its name (newest)")
-    embedder: Choice | None = setting(None, "instead of a run: pretrained, random, color_histogram")
+    embedder: Choice | None = setting(None, "instead of a run, something that learnt nothing here")
     dataset: str = setting("", 'a data set; "" takes the run\'s own')
     split: Literal["train", "val", "test", "all"] = setting("test", "which pictures are measured")
-    pixels: Pixels = setting(Pixels, "for an untrained embedder; a run brings its own")
-    seed: int = setting(0, "of the intervals", least=0)
+    pixels: Pixels | None = setting(None, "for an untrained embedder; a run brings its own")
+    seed: int = setting(0, "of the intervals", least=0, most=LARGEST_SEED)
     threads: int = setting(2, "processor threads", least=1, most=256)
     paths: Paths = setting(Paths, "where things live")
 
     def __post_init__(self) -> None:
         if bool(self.run) == bool(self.embedder):
-            raise ValueError("give exactly one of run=RUN and embedder=pretrained|random|color_histogram")
+            raise ValueError("give exactly one of run=RUN and embedder=pretrained|random")
         if self.embedder and not self.dataset:
             raise ValueError("an untrained embedder needs dataset=NAME")
+        if self.run and self.pixels:
+            raise ValueError("a run brings the pixels it learnt from; leave pixels out")
 
 
 @dataclass(frozen=True, kw_only=True)

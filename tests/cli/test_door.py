@@ -1,6 +1,9 @@
 """The door: every wrong setting is named at once, with the value given and the mend."""
 
+from typing import Annotated, Any, Literal
+
 import pytest
+from annotated_types import Interval
 
 from lookalike.cli import door
 from lookalike.settings import Choice, ConfigError, Evaluate, Import, Shares, Train
@@ -9,7 +12,9 @@ from lookalike.settings import Choice, ConfigError, Evaluate, Import, Shares, Tr
 def contrastive(embeddings, products, *, margin: float = 1.0): ...
 
 
-def triplet(embeddings, products, *, margin: float = 0.2, mining: str = "hard"): ...
+def triplet(
+    embeddings, products, *, margin: Annotated[float, Interval(gt=0)] = 0.2, mining: Literal["hard", "all"] = "hard"
+): ...
 
 
 TABLES = {
@@ -53,19 +58,47 @@ def test_what_must_be_given_is_asked_for():
 
 def test_an_unknown_entry_of_a_table_names_the_table_and_the_nearest():
     assert faults(Train, {**ENOUGH, "loss": {"name": "tripplet"}}) == [
-        "  loss.name: no such loss 'tripplet'; there are contrastive, triplet; did you mean 'triplet'?"
+        "  loss: there is no 'tripplet'; there are contrastive, triplet; did you mean 'triplet'?"
     ]
 
 
 def test_an_option_that_the_chosen_entry_does_not_take_is_named():
-    assert faults(Train, {**ENOUGH, "loss": {"name": "triplet", "margn": 1, "mining": 3}}) == [
+    assert faults(Train, {**ENOUGH, "loss": {"name": "triplet", "margn": 1, "mining": "herd", "margin": -1}}) == [
         "  loss.margn: no such setting (you gave 1); did you mean 'margin'?",
-        "  loss.mining: Input should be a valid string (you gave 3)",
+        "  loss.mining: Input should be 'hard' or 'all' (you gave 'herd'); did you mean 'hard'?",
+        "  loss.margin: Input should be greater than 0 (you gave -1)",
     ]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
+def test_what_is_no_number_is_refused(value):
+    assert "finite number" in faults(Train, {**ENOUGH, "loss": {"name": "contrastive", "margin": value}})[0]
+    assert "finite number" in faults(Train, {**ENOUGH, "optimiser": {"head_lr": value}})[0]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "two words", "n" * 300])
+def test_a_name_that_cannot_be_a_folder_is_refused(name):
+    (line,) = faults(Train, {**ENOUGH, "name": name})
+    assert line.startswith("  name: becomes a folder")
+
+
+def test_a_name_may_be_a_number():
+    assert door.read(Train, {**ENOUGH, "name": 123}, TABLES).name == "123"
+
+
+def test_a_file_adapter_without_a_source_is_asked_for_one():
+    assert faults(Import, {"adapter": "plain", "name": "x"}) == [
+        "  settings: source must be given: adapter=plain reads a file or a folder; add source=PATH"
+    ]
+
+
+def test_what_was_wrong_before_is_told_with_the_rest():
+    with pytest.raises(ConfigError, match=r"(?s)one.*epochs"):
+        door.read(Train, {**ENOUGH, "epochs": 0}, TABLES, ["one"])
+
+
 def test_a_choice_from_few_says_which():
-    said = {"adapter": "plain", "name": "x", "split": "gven"}
+    said = {"adapter": "plain", "name": "x", "split": "gven", "source": "a.csv"}
     assert faults(Import, said) == [
         "  split: Input should be 'auto', 'given', 'test' or 'none' (you gave 'gven'); did you mean 'given'?"
     ]
@@ -92,15 +125,15 @@ def test_a_bare_name_chooses_an_entry_of_a_table():
 
 
 @pytest.mark.parametrize(
-    ("path", "known"),
+    ("path", "hint"),
     [
-        ("seed", True),
-        ("sed", False),
-        ("pixels.size", True),
-        ("pixels.siz", False),
-        ("loss.anything", True),
-        ("seed.x", False),
+        ("seed", int),
+        ("sed", None),
+        ("pixels.size", int),
+        ("pixels.siz", None),
+        ("loss.anything", Any),
+        ("seed.x", None),
     ],
 )
-def test_the_door_knows_which_paths_are_settings(path, known):
-    assert door.knows(Train, path) is known
+def test_the_door_knows_the_type_of_each_setting(path, hint):
+    assert door.hint_at(Train, path) is hint

@@ -11,31 +11,43 @@ from difflib import get_close_matches
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from lookalike.settings import Choice, ConfigError
+from lookalike.settings import Choice, ConfigError, folder_fault
 
 T = TypeVar("T")
 Tables = Mapping[str, Mapping[str, Callable[..., Any]]]  # by setting: the names that may be chosen, and what they make
 
+PLAIN = ConfigDict(
+    allow_inf_nan=False, coerce_numbers_to_str=True
+)  # `name=123` is a name; nan is no number to learn with
 
-def read(kind: type[T], said: Mapping[str, Any], tables: Tables) -> T:
-    """Build `kind` from plain YAML data, or raise one ConfigError that lists everything wrong with it."""
-    faults: list[str] = []
+
+def read(kind: type[T], said: Mapping[str, Any], tables: Tables, known_faults: Sequence[str] = ()) -> T:
+    """Build `kind` from plain YAML data, or raise one ConfigError that lists everything wrong with it.
+
+    known_faults: what was found wrong with the command line before its settings could be composed.
+    """
+    faults = list(known_faults)
     value = _read_object(kind, said, "", tables, faults)
     if faults:
         raise ConfigError("These settings cannot be used:" + "".join(f"\n  {fault}" for fault in faults))
     return value  # type: ignore[no-any-return]
 
 
-def knows(kind: type, path: str) -> bool:
-    """Whether `path`, dotted, names a setting of `kind`. What stands under a Choice is answered later, by its table."""
+def hint_at(kind: type, path: str) -> Any:
+    """The type of the setting that `path`, dotted, names in `kind`; None where there is none.
+
+    What stands under a Choice is `Any`: its table answers for it later.
+    """
     name, _, rest = path.partition(".")
     hint = get_type_hints(kind).get(name)
     if hint is None or not rest:
-        return hint is not None
+        return hint
     inner = _without_none(hint)
-    return inner is Choice or (isinstance(inner, type) and is_dataclass(inner) and knows(inner, rest))
+    if inner is Choice:
+        return Any
+    return hint_at(inner, rest) if isinstance(inner, type) and is_dataclass(inner) else None
 
 
 def _read_object(kind: type, said: Any, path: str, tables: Tables, faults: list[str]) -> Any:
@@ -78,17 +90,18 @@ def _read_one(one: Field[Any], hint: Any, said: Mapping[str, Any], path: str, ta
 
 def _read_plain(hint: Any, value: Any, where: str, faults: list[str], bounds: Mapping[str, Any]) -> Any:
     try:
-        read_value = TypeAdapter(hint).validate_python(value)
+        read_value = TypeAdapter(hint, config=PLAIN).validate_python(value)
     except ValidationError as wrong:
-        error = wrong.errors()[0]
-        options = [str(option) for option in get_args(hint) if isinstance(option, str)]
-        faults.append(f"{where}: {error['msg']} (you gave {value!r}){_did_you_mean(str(value), options)}")
+        options = [option for option in get_args(hint) if isinstance(option, str)]
+        faults.append(f"{where}: {wrong.errors()[0]['msg']} (you gave {value!r}){_nearest(str(value), options)}")
         return None
     least, most = bounds.get("least"), bounds.get("most")
     if least is not None and read_value < least:
         faults.append(f"{where}: must be {least} or more: {bounds['says']} (you gave {value!r})")
     if most is not None and read_value > most:
         faults.append(f"{where}: must be {most} or less: {bounds['says']} (you gave {value!r})")
+    if bounds.get("folder") and (fault := folder_fault(read_value)):
+        faults.append(f"{where}: {fault} (you gave {value!r})")
     return read_value
 
 
@@ -96,19 +109,17 @@ def _read_choice(table: Mapping[str, Callable[..., Any]], value: Any, where: str
     if isinstance(value, str):  # `embedder=pretrained` where the group has no file of its own
         value = {"name": value}
     if not isinstance(value, Mapping) or "name" not in value:
-        faults.append(f"{where}: a name is wanted, one of {', '.join(table)} (you gave {value!r})")
+        faults.append(f"{where}: one of {', '.join(table)} is wanted (you gave {value!r})")
         return None
     name, options = str(value["name"]), {key: given for key, given in value.items() if key != "name"}
     if name not in table:
-        faults.append(
-            f"{where}.name: no such {where} {name!r}; there are {', '.join(table)}{_did_you_mean(name, table)}"
-        )
+        faults.append(f"{where}: there is no {name!r}; there are {', '.join(table)}{_nearest(name, table)}")
         return None
     wanted = options_of(table[name])
     faults += [
         _unknown(f"{where}.{key}", given, key, list(wanted)) for key, given in options.items() if key not in wanted
     ]
-    hints = get_type_hints(table[name])
+    hints = get_type_hints(table[name], include_extras=True)
     typed = {
         key: _read_plain(hints[key], given, f"{where}.{key}", faults, {})
         for key, given in options.items()
@@ -124,14 +135,13 @@ def options_of(maker: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _unknown(where: str, value: Any, name: str, known: Sequence[str]) -> str:
-    return f"{where}: no such setting (you gave {value!r}){_did_you_mean(name, known)}"
+    meant = _nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; it takes none")
+    return f"{where}: no such setting (you gave {value!r}){meant}"
 
 
-def _did_you_mean(given: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+def _nearest(given: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     near = get_close_matches(given, list(known), n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(known)}" if known else ""
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _without_none(hint: Any) -> Any:

@@ -61,7 +61,7 @@ def _of_run(settings: Evaluate) -> Subject:
 
 
 def _untrained(settings: Evaluate, said: Choice) -> Subject:
-    pixels = settings.pixels
+    pixels = settings.pixels or Pixels()
     look = f"{said.name}-{pixels.size}-{pixels.resize}{'-gray' if pixels.gray else ''}"
     return Subject(
         name=f"untrained {look}",

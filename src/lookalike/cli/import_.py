@@ -1,5 +1,6 @@
 """`lookalike import`: a source's rows, checked, into a frozen data set version or into the catalog."""
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from lookalike.catalog.store import Store, open_store
 from lookalike.cli import places, show
 from lookalike.settings import DataError, Import
 
+AS_GIVEN = "_as_given"  # how catalog.clean names what it could not read
+
 
 def run(settings: Import) -> int:
     """Take in, then freeze or upsert. What can be refused at once is refused before any picture is read."""
-    versions.check_name(settings.name)
     if (settings.into or ("catalog" if settings.adapter.name == "feed" else "dataset")) == "dataset":
         return _into_dataset(settings)
     with open_store(places.catalog(settings)) as store:
@@ -71,11 +73,26 @@ def _say_intake(found: Intake) -> None:
     if found.set_aside:
         first = {one.reason: one.text for one in reversed(found.set_aside)}
         rows = [(reason, count, first[reason]) for reason, count in found.reasons.items()]
-        show.table("set aside", ("reason", "rows", "the first"), rows)
+        show.table(
+            "set aside (each with its reason in the data set's set_aside table)", ("reason", "rows", "the first"), rows
+        )
+    _say_unread(found)
     if found.disagreements:
         rest = len(found.disagreements) - 3
         lines = "; ".join(found.disagreements[:3]) + (f"; and {rest} more" if rest > 0 else "")
         show.out.print(f"Rows of one product disagree (the first is believed): {lines}\n", markup=False)
+
+
+def _say_unread(found: Intake) -> None:
+    """Values that could not be read are kept as they came; how many, and one of each."""
+    unread: dict[str, list[str]] = defaultdict(list)
+    for product in found.products:
+        for name, value in product.attributes.items():
+            if name.endswith(AS_GIVEN):
+                unread[name.removesuffix(AS_GIVEN)].append(f"{product.key}: {value!r}")
+    rows = [(name, len(values), values[0]) for name, values in unread.items()]
+    if rows:
+        show.table("not understood, kept as given (attribute NAME_as_given)", ("column", "products", "the first"), rows)
 
 
 def say_version(frozen: versions.DataSet) -> None:
@@ -88,8 +105,14 @@ def say_version(frozen: versions.DataSet) -> None:
             "products": f"{counts['products']} of {counts['styles']} styles, {counts['pictures']} pictures",
             "split": f"{split['rule']}: {splits} (in {counts['groups']} groups that stay together)",
             "folder": frozen.folder,
-            "next": f"lookalike audit dataset={frozen.name}   lookalike train dataset={frozen.name}",
+            "next": f"lookalike audit dataset={frozen.name}" + _then(frozen.name, counts["products_by_split"]),
         },
     )
     for note in (*split["notes"], *(f"moved: {move}" for move in split["moved"][:3])):
         show.out.print(f"note: {note}", markup=False)
+
+
+def _then(name: str, splits: dict[str, int]) -> str:
+    if {"train", "val", "test"} <= set(splits):
+        return f"   lookalike train dataset={name}"
+    return f"   lookalike evaluate run=RUN dataset={name} split={'test' if 'test' in splits else 'all'}"

@@ -1,32 +1,42 @@
 """The command `lookalike VERB [override ...]`: finds the verb, lets Hydra compose its YAML, hands frozen settings to it.
 
-In: the command line. Out: an exit code: 0 done, 1 a verb's own no, 2 a wrong setting, 3 wrong data, 4 no disk, 130 stopped.
-Never: does a verb's work, or lets a user's mistake end in a stack trace.
+In: the command line. Out: an exit code: 0 done, 1 a verb's own no, 2 a wrong setting, 3 wrong data, 4 a place that cannot be
+written or read, 130 stopped. Never: does a verb's work, or lets a user's mistake end in a stack trace.
 """
 
+import errno
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lookalike import settings
-from lookalike.settings import LookalikeError
+from lookalike.settings import ConfigError, LookalikeError
 
 VERBS: dict[str, tuple[type, str]] = {
-    "import": (settings.Import, "takes in a data set: csv, folders, feed, ut_zap50k, sop, inshop, or drawn products"),
-    "freeze": (settings.Freeze, "freezes the catalog, or a part of it, into a data set version"),
-    "audit": (settings.Audit, "looks for leaks, duplicates, unreadable pictures and label suspects; exit 1 on a leak"),
-    "train": (settings.Train, "learns on train, chooses on val, measures once on test, leaves a run folder"),
+    "import": (settings.Import, "takes in a data set, or draws one"),
+    "freeze": (settings.Freeze, "freezes the catalog into a data set version"),
+    "audit": (settings.Audit, "finds leaks, duplicates, unreadable pictures, doubtful labels"),
+    "train": (settings.Train, "learns on train, chooses on val, measures once on test"),
     "evaluate": (settings.Evaluate, "measures a run, or an untrained embedder, on a data set"),
-    "doctor": (settings.Doctor, "checks the machine, the packages and the data; says what to mend"),
+    "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
 }
+MODULES = {"import": "import_"}  # a word of Python's own cannot name a module
 
 # Set before torch, FAISS or OpenCV load: on busy cores OpenMP's default spins (a ResNet18 step: 3.2 s instead of 0.37 s).
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1"}
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1", "HYDRA_FULL_ERROR": "1"}
+
+# A place that is wrong, not a program that is: said in a sentence. Any other OSError is a fault of ours and keeps its trace.
+WRONG_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EINVAL),
+}
+STOPPED = 130
 
 
 @dataclass
@@ -38,20 +48,32 @@ class Ending:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; the console script's entry."""
-    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+    try:
+        code = run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        code = _stopped("lookalike")
+    sys.exit(code)
 
 
 def run(words: list[str]) -> int:
     """Run one verb with its overrides and answer the exit code."""
-    if not words or words[0] in {"-h", "--help", "help"}:
-        print(_teach())
-        return 0 if words else 2
-    verb, *overrides = words
+    verb, *overrides = words or [""]
+    if verb in {"", "-h", "--help", "help"}:
+        print(_verbs())
+        return 0 if verb else 2
+    if verb == "--version":
+        print(f"lookalike {version('lookalike')}")
+        return 0
     if verb not in VERBS:
         near = get_close_matches(verb, VERBS, n=1)
         meant = f" Did you mean {near[0]!r}?" if near else ""
-        print(f"lookalike: there is no verb {verb!r}.{meant}\n\n{_teach()}", file=sys.stderr)
+        print(f"lookalike: there is no verb {verb!r}.{meant}\n\n{_verbs()}", file=sys.stderr)
         return 2
+    if {"-h", "--help"} & set(overrides):
+        from lookalike.cli.teach import teach
+
+        print(teach(verb, VERBS[verb][0], configs()))
+        return 0
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return _through_hydra(verb, overrides)
@@ -65,43 +87,64 @@ def configs() -> Path:
 
 def _through_hydra(verb: str, overrides: list[str]) -> int:
     import hydra
+    from hydra.errors import HydraException
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    from lookalike.cli.overrides import let_the_door_judge
+    from lookalike.cli.overrides import ready
 
-    kind = VERBS[verb][0]
+    words = ready(VERBS[verb][0], overrides, configs())
     ending = Ending()
 
     def task(composed: Any) -> None:
-        _one_job(verb, kind, lambda: OmegaConf.to_container(composed, resolve=True), ending)
+        plain = OmegaConf.to_container(composed, resolve=True)
+        ending.code = max(ending.code, _one_job(verb, plain, words.faults))
 
-    sys.argv = [f"lookalike {verb}", *let_the_door_judge(kind, overrides, configs())]
-    hydra.main(version_base="1.3", config_path=str(configs()), config_name=verb)(task)()
+    sys.argv = [f"lookalike {verb}", *words.given]
+    try:
+        hydra.main(version_base="1.3", config_path=str(configs()), config_name=verb)(task)()
+    except (HydraException, OmegaConfBaseException) as wrong:
+        return _said(verb, ConfigError("; ".join(filter(None, [*words.faults, str(wrong)]))))
     return ending.code
 
 
-def _one_job(verb: str, kind: type, plain: Callable[[], Any], ending: Ending) -> None:
+def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
     from lookalike import build
     from lookalike.cli import door
 
     try:
-        work = importlib.import_module(f"lookalike.cli.{verb}_" if verb == "import" else f"lookalike.cli.{verb}").run
-        code = work(door.read(kind, plain(), build.TABLES))
+        read: Any = door.read(VERBS[verb][0], plain, build.TABLES, faults)
+        # only now, as what a verb needs may take seconds to import
+        return int(importlib.import_module(f"lookalike.cli.{MODULES.get(verb, verb)}").run(read))
     except LookalikeError as wrong:
-        print(f"lookalike {verb}: {wrong}", file=sys.stderr)
-        code = wrong.exit_code
+        return _said(verb, wrong)
+    except OSError as wrong:
+        if wrong.errno not in WRONG_PLACE or not wrong.filename:
+            raise
+        mend = "Give another place (paths.data=..., paths.runs=...), or make this one a folder that you may write to."
+        print(f"lookalike {verb}: {wrong.filename}: {wrong.strerror}. {mend}", file=sys.stderr)
+        return 4
     except KeyboardInterrupt:
-        print(f"\nlookalike {verb}: stopped; what was finished is kept.", file=sys.stderr)
-        code = 130
-    ending.code = max(ending.code, code or 0)
+        return _stopped(f"lookalike {verb}")
 
 
-def _teach() -> str:
+def _said(verb: str, wrong: LookalikeError) -> int:
+    print(f"lookalike {verb}: {wrong}", file=sys.stderr)
+    return wrong.exit_code
+
+
+def _stopped(what: str) -> int:
+    print(f"\n{what}: stopped; what was finished is kept.", file=sys.stderr)
+    return STOPPED
+
+
+def _verbs() -> str:
     rows = "\n".join(f"  {verb:<9} {says}" for verb, (_, says) in VERBS.items())
     return (
-        "lookalike learns when two photographs show the same fashion product, and proves how well it does so.\n\n"
-        f"usage: lookalike VERB [override ...]\n\n{rows}\n\n"
-        "lookalike VERB --help     the verb's settings, its choices, examples\n"
-        "lookalike VERB --cfg job  what would be read, and nothing done\n"
+        "lookalike learns when two photographs show the same fashion product,\nand proves how well it does so.\n\n"
+        f"usage: lookalike VERB [setting=value ...]\n\n{rows}\n\n"
+        "lookalike VERB --help           its settings, its choices, examples\n"
+        "lookalike VERB --cfg job        what would be read, and nothing done\n"
         "lookalike train -m seed=0,1,2   a sweep: one run for each value\n"
+        "lookalike --version\n"
     )

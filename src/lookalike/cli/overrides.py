@@ -1,35 +1,90 @@
-"""Lets unknown overrides through Hydra to the door, so that all faults of a command line are told together, with a mend.
+"""The words after a verb, made ready for Hydra, so that every fault of a command line is told together and with a mend.
 
-In: the words after the verb. Out: the same words, an unknown `key=value` made `++key=value`, which Hydra adds without a question.
-Never: judges a value.
+In: the words. Out: words that Hydra composes without a question, and the faults of those that it could not.
+Never: judges a value; that is the door's.
+
+Hydra alone would stop at the first unknown name, and its grammar trips over a path such as `shoes/cat (1).csv`.
 """
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 
-from lookalike.cli.door import knows
+from lookalike.cli.door import hint_at
+
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn", "--config-path", "-cp")
+SWEEP = ("-m", "--multirun")
 
 
-def let_the_door_judge(kind: type, words: list[str], configs: Path) -> list[str]:
-    """Mark what neither Hydra's groups nor the settings know as an addition; Hydra alone would stop at the first."""
-    return [_let_through(kind, word, configs) for word in words]
+@dataclass
+class Words:
+    """What Hydra is given, and what is already known to be wrong."""
+
+    given: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
 
-def _let_through(kind: type, word: str, configs: Path) -> str:
-    if word.startswith(("-", "+", "~", "hydra")) or "=" not in word:
-        return word
+def ready(kind: type, words: Sequence[str], configs: Path) -> Words:
+    """Make each word ready. An unknown `key=value` becomes an addition, for the door to name beside all the others."""
+    out = Words()
+    sweeps = any(word in SWEEP for word in words)
+    for place, word in enumerate(words):
+        if (word.startswith("-") and "=" not in word) or (place and words[place - 1] in FLAGS_WITH_VALUE):
+            out.given.append(word)
+        elif "=" not in word:
+            out.faults.append(f"{word!r}: a setting is written setting=value, without spaces around the sign")
+        elif word.startswith("-"):
+            out.faults.append(f"{word!r}: settings are written without dashes: {word.lstrip('-')}")
+        else:
+            _one(kind, word, configs, sweeps, out)
+    return out
+
+
+def _one(kind: type, word: str, configs: Path, sweeps: bool, out: Words) -> None:
+    key, _, value = word.partition("=")
+    name = key.lstrip("+~")
+    if (configs / name.partition("@")[0]).is_dir():
+        _group(kind, key, value, configs, out)
+        return
+    override = _parsed(word)
+    if override is None or (hint_at(kind, name) is str and not (sweeps and override.is_sweep_override())):
+        word = f"{key}={_quoted(value)}"  # a text is taken as it stands: no grammar, no list, no number
+    elif override.is_sweep_override() and not sweeps:
+        out.faults.append(f"{name}: one value is wanted, for a sweep over several add -m (you gave {value!r})")
+        return
+    settled = hint_at(kind, name) is not None and "." not in name  # written in the verb's YAML
+    out.given.append(word if settled or word.startswith(("+", "~", "hydra")) else f"++{word}")
+
+
+def _group(kind: type, key: str, value: str, configs: Path, out: Words) -> None:
+    """A choice among files. One that is not there is the door's to name if it is a setting, else it is named here."""
+    there = sorted(one.stem for one in (configs / key.lstrip("+~")).glob("*.yaml"))
+    if all(one in there or one == "null" for one in value.split(",")) or key.startswith("hydra"):
+        out.given.append(f"{key}={value}")
+    elif hint_at(kind, key) is not None:
+        out.given.append(f"++{key}.name={_quoted(value)}")
+    else:
+        near = get_close_matches(value, there, n=1, cutoff=0.4)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        out.faults.append(f"{key}: there is no {value!r}; there are {', '.join(there)}{meant}")
+
+
+def _parsed(word: str) -> Override | None:
     try:
-        override = OverridesParser.create().parse_override(word)
-    except OverrideParseException:
-        return word  # Hydra's own message shows where the syntax breaks
-    key = override.key_or_group
-    if (configs / key.partition("@")[0]).is_dir() or knows(kind, key):
-        return _may_add(kind, word, key)
-    return f"++{word}"
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        return None
 
 
-def _may_add(kind: type, word: str, key: str) -> str:
-    """An option that its YAML does not list (`loss.margins=1`) is added, for the door to name."""
-    return f"++{word}" if "." in key and knows(kind, key) else word
+def _quoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value  # quoted already, by one who knows Hydra
+    # Hydra reads a backslash as one unless a quote follows it, and OmegaConf looks for ${...} in any text
+    at_the_end = "\\" * (len(value) - len(value.rstrip("\\")))
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", value).replace("${", r"\${") + at_the_end + "'"

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from lookalike.retrieval.evaluation import Evaluation, Figure
 
@@ -33,12 +34,13 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table; every column but the first stands to the right."""
+    """A table; numbers and what stands over them go to the right, texts to the left."""
     drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+        figures = bool(number) and all(not isinstance(row[number], str) or row[number][:1].isdigit() for row in rows)
+        drawn.add_column(name, justify="right" if figures else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*map(str, row))
+        drawn.add_row(*(Text(str(value)) for value in row))  # as text: a file's name may hold what looks like markup
     out.print(drawn)
     out.print()
 

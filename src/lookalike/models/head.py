@@ -3,10 +3,13 @@
 In: the features' width. Out: a module (B, width) -> (B, dimensions). Never: normalises; the embedder does, for every head.
 """
 
+from typing import Annotated
+
+from annotated_types import Interval
 from torch import nn
 
 
-def linear(width: int, *, dimensions: int = 128) -> nn.Module:
+def linear(width: int, *, dimensions: Annotated[int, Interval(ge=1, le=65536)] = 128) -> nn.Module:
     """One linear map."""
     return nn.Linear(width, dimensions, bias=False)
 

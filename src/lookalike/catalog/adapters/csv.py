@@ -17,7 +17,7 @@ from lookalike.settings import DataError
 
 NEEDED: Final = ("image", "product")
 KNOWN: Final = (*NEEDED, *clean.PRODUCT_FIELDS[1:], "view", "split", "role")
-NOT_TEXT: Final = "holds bytes that are not UTF-8; save the file so, or say what it is (encoding=cp1252 ...)"
+NOT_TEXT: Final = "holds bytes that are not UTF-8; save the file so, or say what it is (adapter.encoding=cp1252 ...)"
 
 
 def rows(source: Path, *, delimiter: str = "", encoding: str = "") -> Iterator[Row]:
@@ -41,10 +41,11 @@ def _header(source: Path, cells: list[str]) -> list[str]:
     """The names of the columns; a DataError where a needed one is missing or two are alike."""
     names = [_column(cell, place) for place, cell in enumerate(cells, start=1)]
     there = ", ".join(names)[:500] or "none"
-    for needed in NEEDED:
-        if needed not in names:
-            hint = local.did_you_mean(needed, [name for name in names if name not in KNOWN])
-            raise DataError(f"{source}: no column {needed!r} (line 1 names {there}).{hint} Rename it to {needed!r}.")
+    missing = [needed for needed in NEEDED if needed not in names]
+    if missing:
+        others = [name for name in names if name not in KNOWN]
+        wanted = " ".join(f"There is no column {one!r}.{local.did_you_mean(one, others)}" for one in missing)
+        raise DataError(f"{source}: {wanted} (line 1 names {there}) Rename columns to {' and '.join(missing)}.")
     twice = ", ".join(sorted({repr(name) for name in names if names.count(name) > 1}))
     if twice:
         raise DataError(f"{source}: more than one column {twice} (line 1 names {there}); rename or drop the others.")
