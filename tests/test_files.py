@@ -1,6 +1,7 @@
 """Writing that is whole or not there, also when the disk is full or the process is killed."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lookalike import files
-from lookalike.settings import DataError, DiskFullError
+from lookalike.settings import DataError, DiskFullError, PlaceError
 
 
 def left_in(folder):
@@ -48,6 +49,22 @@ def test_a_finished_folder_is_left_as_it_is(tmp_path):
     assert left_in(tmp_path) == ["made"]
 
 
+def test_a_damaged_folder_makes_way_for_a_sound_one_and_what_a_kill_left_is_swept(tmp_path):
+    (tmp_path / ".made.killed.old").mkdir()
+    for text in ("damaged", "sound"):
+        with files.new_folder(tmp_path / "made", replace=True) as draft:
+            (draft / "a").write_text(text)
+    assert (tmp_path / "made" / "a").read_text() == "sound"
+    assert left_in(tmp_path) == ["made"]
+
+
+def test_a_damaged_folder_stays_where_the_sound_one_could_not_be_made(tmp_path):
+    (tmp_path / "made").mkdir()
+    with pytest.raises(RuntimeError), files.new_folder(tmp_path / "made", replace=True):
+        raise RuntimeError
+    assert left_in(tmp_path) == ["made"]
+
+
 def test_many_writers_of_one_folder_do_no_harm(tmp_path):
     def write():
         with files.new_folder(tmp_path / "made") as draft:
@@ -73,6 +90,37 @@ def test_a_manifest_that_is_no_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text("[1, 2")
     with pytest.raises(DataError, match="not a manifest"):
         files.sealed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\xff\xfe\x00\x80",
+        b"[1, 2]",
+        b"3",
+        b"null",
+        b"{}",
+        b'{"files": ["a"]}',
+        b'{"files": {"a": 3}}',
+        b'{"files": {"a": {}}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_manifest_of_anything_but_an_object_is_refused_by_name(tmp_path, said):
+    (tmp_path / "manifest.json").write_bytes(said)
+    with pytest.raises(DataError, match=r"manifest\.json: not a manifest"):
+        files.sealed(tmp_path)
+
+
+def test_hidden_files_that_a_file_manager_leaves_are_no_fault(tmp_path):
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / ".before").write_bytes(b"x")
+    files.seal(tmp_path, {})
+    (tmp_path / ".before").unlink()
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / ".Trashes").mkdir()
+    (tmp_path / ".Trashes" / "b").write_bytes(b"x")
+    assert list(files.sealed(tmp_path)["files"]) == ["a"]
 
 
 def test_every_fault_of_a_sealed_folder_is_told_at_once(tmp_path):
@@ -111,7 +159,35 @@ def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk):
         files.write_bytes(tiny_disk / "large", bytes(5_000_000))
     with pytest.raises(DiskFullError), files.new_folder(tiny_disk / "folder") as draft:
         (draft / "large").write_bytes(bytes(5_000_000))
+    with pytest.raises(DiskFullError, match="the disk is full"), files.new_folder(tiny_disk / "folder") as draft:
+        files.write_bytes(draft / "large", bytes(5_000_000))
     assert left_in(tiny_disk) == ["kept"]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "broken", "broken/below"])
+def test_what_stands_in_the_way_of_a_folder_is_named_with_the_mend(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    said = f"{place.split('/')[0]} is a (file|broken link) where a folder is needed"
+    assert re.search(said, files.obstacle(tmp_path / place))
+    with pytest.raises(PlaceError, match=rf"{said}\. Mend that, or point paths\.data and paths\.runs"):
+        files.write_text(tmp_path / place / "a", "")
+    with pytest.raises(PlaceError, match=said), files.new_folder(tmp_path / place / "a"):
+        pass
+
+
+def test_a_disk_that_can_only_be_read_is_found_by_writing_to_it(tiny_disk):
+    assert files.obstacle(tiny_disk / "new" / "folder") == ""
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)  # noqa: S607
+    said = f"nothing can be written into {tiny_disk}: Read-only file system"
+    assert files.obstacle(tiny_disk / "new" / "folder") == said
+    with pytest.raises(PlaceError, match=said):
+        files.write_text(tiny_disk / "new" / "a", "")
+
+
+def test_looking_for_an_obstacle_leaves_nothing_behind(tmp_path):
+    assert files.obstacle(tmp_path / "not" / "there") == ""
+    assert left_in(tmp_path) == []
 
 
 def test_a_kill_in_the_middle_leaves_the_old_file_or_the_new_one(tmp_path):

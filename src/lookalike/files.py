@@ -5,24 +5,26 @@ Never: decides what is written, or reads anything back but checksums.
 """
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lookalike.settings import DataError, DiskFullError
+from lookalike.settings import DataError, DiskFullError, LookalikeError, PlaceError
 
 MANIFEST = "manifest.json"
+ASIDE = ".old"  # ends the name of a folder that another one has replaced, until it is removed
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Put `data` at `path`, so that a crash leaves either the old file or the new one."""
-    with full_disk_named(path):
+    with writing_to(path.parent):
         _make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -49,12 +51,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends well it becomes `path`, else it is gone.
 
     A folder already at `path` is left as it is: what is written this way is immutable, so equal names hold equal things.
+    With `replace` it makes way, which is for one that was damaged: a kill leaves it, or the new one, or neither.
     """
-    with full_disk_named(path):
+    with writing_to(path.parent):
         _make_folder(path.parent)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -63,9 +66,12 @@ def new_folder(path: Path) -> Iterator[Path]:
                 if file.is_file():
                     _sync_file(file)
             draft.chmod(0o755)
+            if replace:
+                _set_aside(path)
             _become(draft, path)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+    _remove_set_aside(path)
 
 
 def _become(draft: Path, path: Path) -> None:
@@ -79,10 +85,24 @@ def _become(draft: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def _set_aside(path: Path) -> None:
+    """Give what lies at `path` a name under which nobody looks for it."""
+    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=ASIDE, dir=path.parent))
+    with suppress(FileNotFoundError):  # another process mends it too
+        path.rename(holder / path.name)
+
+
+def _remove_set_aside(path: Path) -> None:
+    """Remove what made way for `path`, also what a killed process left."""
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*{ASIDE}"):
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def seal(folder: Path, facts: dict[str, Any]) -> None:
     """Write the folder's manifest, last of all: `facts`, and the checksum and size of every file beside it."""
-    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
-    listed = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    listed = {
+        name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in _files(folder)
+    }
     write_json(folder / MANIFEST, {**facts, "files": listed})
 
 
@@ -93,25 +113,39 @@ def sealed(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder}: no {MANIFEST}, so this folder was never finished. Make it again, or restore it whole."
         )
-    try:
-        facts: dict[str, Any] = json.loads(manifest.read_text())
-        listed = facts["files"]
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise DataError(f"{manifest}: not a manifest ({wrong}). Make the folder again, or restore it whole.") from None
-    faults = []
-    for name, told in listed.items():
-        file = folder / name
-        if not file.is_file():
-            faults.append(f"{name} is missing")
-        elif file.stat().st_size != told["bytes"]:
-            faults.append(f"{name} has {file.stat().st_size} bytes where the manifest says {told['bytes']}")
-        elif sha256_of(file) != told["sha256"]:
-            faults.append(f"{name} was altered (its sha256 is not the manifest's)")
-    present = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} - {MANIFEST}
-    faults += [f"{name} is not in the manifest" for name in sorted(present - set(listed))]
+    facts = _manifest(manifest)
+    faults = [fault for name, told in facts["files"].items() if (fault := _fault(folder / name, name, told))]
+    faults += [f"{name} is not in the manifest" for name in _files(folder) if name not in {MANIFEST, *facts["files"]}]
     if faults:
         raise DataError(f"{folder}: refused: {'; '.join(faults)}. Make it again, or restore it whole.")
     return facts
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if not all({"sha256", "bytes"} <= told.keys() for told in facts["files"].values()):
+            raise ValueError("a file's sha256 or bytes is not told")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
+        raise DataError(
+            f"{path}: not a manifest ({type(wrong).__name__}: {wrong}). Make the folder again, or restore it whole."
+        ) from None
+    return facts
+
+
+def _fault(file: Path, name: str, told: dict[str, Any]) -> str:
+    """What is wrong with a file that the manifest tells of; "" if nothing."""
+    if not file.is_file():
+        return f"{name} is missing"
+    if (size := file.stat().st_size) != told["bytes"]:
+        return f"{name} has {size} bytes where the manifest says {told['bytes']}"
+    return "" if sha256_of(file) == told["sha256"] else f"{name} was altered (its sha256 is not the manifest's)"
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of a folder by name. Hidden ones are left out: a file manager puts those (.DS_Store) wherever it looks."""
+    found = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    return sorted(str(one) for one in found if not any(part.startswith(".") for part in one.parts))
 
 
 def sha256_of(path: Path) -> str:
@@ -121,19 +155,49 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def full_disk_named(path: Path) -> Iterator[None]:
-    """Turn "no space left" into an error that says where, how much is left, and what to do."""
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn what keeps a file from being written into `folder` into an error that says what, where, and the mend."""
     try:
         yield
+    except LookalikeError:  # may be an OSError too, and is told already
+        raise
     except OSError as wrong:
-        if wrong.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        at = next(folder for folder in [path, *path.parents] if folder.exists())
-        left = shutil.disk_usage(at).free / 1e6
-        raise DiskFullError(
-            f"{path}: the disk is full ({left:.0f} MB left at {at}); nothing half-written was kept. "
-            "Free some space, or point paths.data and paths.runs at another disk."
-        ) from None
+        if wrong.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _disk_full(folder) from None
+        if found := obstacle(folder):
+            raise PlaceError(f"{found}. Mend that, or point paths.data and paths.runs elsewhere.") from wrong
+        raise
+
+
+def obstacle(folder: Path) -> str:
+    """What keeps files from being written into a folder that may not be there yet; "" if nothing does.
+
+    Found by writing one: permissions say nothing of a read-only disk, and the administrator has them all.
+    """
+    at = _nearest(folder)
+    if not at.is_dir():
+        return f"{at} is {'a broken link' if at.is_symlink() else 'a file'} where a folder is needed"
+    try:
+        with tempfile.TemporaryFile(prefix=".try.", dir=at) as file:
+            file.write(b"x")
+    except OSError as wrong:
+        return f"nothing can be written into {at}: {wrong.strerror}"
+    return ""
+
+
+def _disk_full(folder: Path) -> DiskFullError:
+    at = _nearest(folder)
+    left = shutil.disk_usage(at).free / 1e6
+    return DiskFullError(
+        f"{folder}: the disk is full ({left:.0f} MB left at {at}); nothing half-written was kept. "
+        "Free some space, or point paths.data and paths.runs at another disk."
+    )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or whatever stands in its place: the nearest of its parents that is there."""
+    whole = folder.absolute()
+    return next(one for one in (whole, *whole.parents) if os.path.lexists(one))
 
 
 def _make_folder(path: Path) -> None:

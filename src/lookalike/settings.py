@@ -25,6 +25,12 @@ class DataError(LookalikeError):
     exit_code = 3
 
 
+class PlaceError(LookalikeError, OSError):
+    """A folder cannot be written into."""
+
+    exit_code = 4
+
+
 class DiskFullError(LookalikeError, OSError):
     """There is no room to write."""
 

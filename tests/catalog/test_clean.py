@@ -74,11 +74,62 @@ def test_a_sign_in_the_currency_column_that_the_price_explains_is_not_kept_as_un
     assert read_fields({"product": "1", "price": "99 SEK", "currency": "kr"}).attributes == {}
 
 
-@pytest.mark.parametrize("fields", [{}, {"product": ""}, {"product": " \u200b "}, {"product": "<br>"}])
+@pytest.mark.parametrize("fields", [{}, {"product": ""}, {"product": " \t\n\u00a0 "}])
 def test_a_row_that_names_no_product_says_so(fields):
     with pytest.raises(RowError, match="names no product") as wrong:
         read_fields(fields)
     assert wrong.value.reason == "no_product"
+
+
+@pytest.mark.parametrize("field", ["product", "style"])
+@pytest.mark.parametrize(
+    ("given_", "kept"),
+    [
+        ("<b>12</b>", "<b>12</b>"),
+        ("A&amp;B", "A&amp;B"),
+        ("a  b", "a  b"),
+        ("007", "007"),
+        (" \tx\u00a0\r\n", "x"),
+        ("cafe\u0301", "café"),
+        ("靴 #1 / €", "靴 #1 / €"),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_an_id_is_a_name_and_keeps_what_it_says(field, given_, kept):
+    assert getattr(read_fields({"product": "1", field: given_}), field) == kept
+
+
+@pytest.mark.parametrize("field", ["product", "style"])
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        ("caf\u00e9\u200b1", r"'café\\u200b1'"),
+        ("a\tb", r"'a\\tb'"),
+        ("a\nb", r"'a\\nb'"),
+        ("a\x00b", r"'a\\x00b'"),
+        ("\ufeff12", r"'\\ufeff12'"),
+        ("soft\u00adhyphen", r"'soft\\xadhyphen'"),
+        ("right\u202eleft", r"'right\\u202eleft'"),
+        ("half\ud83d", r"'half\\ud83d'"),
+        ("x" * 201, r"has 201 characters \('x{20}' \.\.\.\); give one of 200 at most"),
+    ],
+)
+def test_an_id_with_signs_that_nobody_sees_is_shown_with_them_instead_of_merging_two_products(field, given_, shown):
+    with pytest.raises(RowError, match=rf"its {field} (is )?{shown}") as wrong:
+        read_fields({"product": "1", field: given_})
+    assert wrong.value.reason == "bad_id"
+
+
+@given(*[st.text(alphabet="ab é\u0301\u200b\u00a0<b>&;")] * 2)
+def test_two_ids_are_one_only_where_they_look_alike(one, other):
+    def told(given_):
+        try:
+            return read_fields({"product": given_}).product
+        except RowError:
+            return None
+
+    alike = unicodedata.normalize("NFC", one).strip() == unicodedata.normalize("NFC", other).strip()
+    assert (told(one) == told(other) is not None) <= alike
 
 
 def test_a_row_tells_the_view_the_role_and_the_split_of_its_picture():

@@ -1,6 +1,7 @@
 """Frozen data sets: named by their content, split without a leak, refused when altered."""
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -198,3 +199,71 @@ def test_a_data_set_that_is_not_there_names_those_that_are(root):
 def test_a_name_that_is_no_folder_is_refused(root, name):
     with pytest.raises(DataError, match="a data set's name is letters"):
         versions.freeze(name, products(3), root=root)
+
+
+def _binary_manifest(folder):
+    (folder / "manifest.json").write_bytes(bytes(range(128, 256)))
+
+
+def _nothing_left(folder):
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def _file_in_its_place(folder):
+    _nothing_left(folder)
+    folder.write_text("in the way")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [_cut_short, _altered, _missing, _added, _unfinished, _older, _binary_manifest, _nothing_left, _file_in_its_place],
+)
+def test_freezing_again_mends_a_harmed_version_and_says_that_its_split_was_not_kept(root, harm):
+    before = versions.freeze("shoes", products(20), root=root)
+    harm(before.folder)
+    mended = versions.freeze("shoes", products(20), root=root)
+    assert mended.version == before.version
+    assert versions.find("shoes", root).products.equals(before.products)
+    assert mended.manifest["parent"] is None
+    assert re.match(r"the version before could not be read \(.*\), so its split", mended.manifest["split"]["notes"][0])
+    assert {one.name for one in (root / "shoes").iterdir()} == {"newest", mended.version}
+
+
+def test_freezing_more_after_harm_leaves_the_harmed_version_where_it_is(root):
+    before = versions.freeze("shoes", products(20), root=root)
+    _cut_short(before.folder)
+    grown = versions.freeze("shoes", products(24), root=root)
+    assert versions.find("shoes", root).version == grown.version
+    with pytest.raises(DataError, match=r"views\.parquet has"):
+        versions.find(f"shoes@{before.version}", root)
+
+
+@pytest.mark.parametrize("said", [b"", b"../../elsewhere\n", b"\xff\xfe\x00"])
+def test_a_garbled_pointer_is_refused_by_name_and_written_anew(root, said):
+    before = versions.freeze("shoes", products(6), root=root)
+    (root / "shoes" / "newest").write_bytes(said)
+    with pytest.raises(DataError, match="newest: .* is no version"):
+        versions.find("shoes", root)
+    versions.freeze("shoes", products(6), root=root)
+    assert versions.find("shoes", root).version == before.version
+
+
+def test_a_kill_while_a_harmed_version_is_replaced_leaves_a_state_that_explains_itself(root):
+    """Between the two renames the version is nowhere, and an aside folder is left."""
+    before = versions.freeze("shoes", products(6), root=root)
+    before.folder.rename(before.folder.with_name(f".{before.version}.killed.old"))
+    with pytest.raises(DataError, match="never finished. Make it again"):
+        versions.find("shoes", root)
+    versions.freeze("shoes", products(6), root=root)
+    assert {one.name for one in (root / "shoes").iterdir()} == {"newest", before.version}
+
+
+def test_a_manifest_that_lost_a_fact_is_refused_by_name(root):
+    frozen = versions.freeze("shoes", products(6), root=root)
+    facts = json.loads((frozen.folder / "manifest.json").read_text())
+    del facts["counts"]
+    (frozen.folder / "manifest.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match=r"manifest\.json: altered: it lacks counts"):
+        versions.find("shoes", root)

@@ -164,7 +164,7 @@ def test_a_picture_that_does_not_decode_is_named(store):
 
 def test_a_full_disk_is_told_before_anything_is_written(store, monkeypatch):
     monkeypatch.setattr(cache, "SPARE", 10**18)
-    with pytest.raises(DiskFullError, match=r"need 0 MB and 1,000,000,000,000 MB to spare, but [\d,]+ MB are free"):
+    with pytest.raises(DiskFullError, match=r"need 1 MB and 1,000,000,000,000 MB to spare, but [\d,]+ MB are free"):
         squares(store)
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 

@@ -104,13 +104,23 @@ def test_a_version_without_splits_is_not_praised():
     assert "Not split" in words(render(audited(split=("",)), picture))
 
 
-def test_unreadable_files_are_in_the_verdict_and_listed():
-    broken = pl.DataFrame(
-        [("a0#0", "a0", "train", "missing", "no file", "list.csv, row 2")], schema=UNREADABLE, orient="row"
-    )
-    text = words(render(audited(unreadable=broken), picture))
-    assert "No leak, but 1 picture cannot be read" in text
-    assert "a0#0 train missing no file list.csv, row 2" in text
+UNREAD = pl.DataFrame(
+    [("a0#0", "a0", "train", "missing", "no file", "list.csv, row 2")], schema=UNREADABLE, orient="row"
+)
+
+
+@pytest.mark.parametrize("split", [("train", "test"), ("",)])
+def test_what_could_not_be_read_is_not_called_free_of_leaks(split):
+    page = render(audited(3, split=split, unreadable=UNREAD), picture)
+    assert "hand@1 No leak among the pictures that could be read; 1 of 3 could not What nobody" in words(page)
+    assert '<section class="verdict bad">' in page
+    assert "a0#0 train missing no file list.csv, row 2" in words(page)
+
+
+def test_leaks_and_unreadable_files_are_told_together():
+    leaks = pl.DataFrame([("style", "a0#0", "a1#0", "a0", "a1", "train", "test")], schema=LEAKS, orient="row")
+    text = words(render(audited(leaking=leaks, unreadable=UNREAD), picture))
+    assert "1 leak across splits (1 by style); 1 of 2 pictures could not be read" in text
 
 
 def test_a_pair_is_shown_side_by_side_with_what_is_known_and_where_the_labels_differ():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.retrieval.evaluation import evaluate
+from lookalike.retrieval.evaluation import evaluate, recall_at_1
 from lookalike.retrieval.protocol import protocol_for
 from lookalike.settings import DataError
 
@@ -147,3 +147,26 @@ def test_slices_count_their_queries():
         "Bags": (1.0, 2),
         "Boots": (1.0, 2),
     }
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (np.nan, "2 of 4 vectors cannot be compared: 2 are not finite, 0 are not of length one"),
+        (np.inf, "2 of 4 vectors cannot be compared: 2 are not finite, 0 are not of length one"),
+        (0.0, "0 are not finite, 2 are not of length one"),
+        (1e30, "0 are not finite, 2 are not of length one"),
+        (1.002, "0 are not finite, 2 are not of length one"),
+    ],
+)
+@pytest.mark.parametrize("measure", [evaluate, recall_at_1])
+def test_vectors_that_cannot_be_compared_are_refused_not_scored(broken, said, measure):
+    vectors = around(0, 1, 90, 91)
+    vectors[1:3] *= np.float32(broken)
+    with pytest.raises(DataError, match=f"{said}.*lower learning rate"):
+        measure(vectors, table(["a", "a", "b", "b"]), protocol_for("product"))
+
+
+def test_vectors_of_nearly_length_one_are_taken():
+    vectors = around(0, 1, 90, 91) * np.float32(1.0005)
+    assert recall_at_1(vectors, table(["a", "a", "b", "b"]), protocol_for("product")) == 1

@@ -1,13 +1,16 @@
 """The run folder: what is in it, that it is found again, and that an unfinished one is not taken for a run."""
 
 import json
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 
 import polars as pl
 import pytest
 import yaml
 
-from lookalike.settings import Choice, DataError, Train
+from lookalike.settings import Choice, DataError, PlaceError, DiskFullError, Train
 from lookalike.tracking import record
 
 SETTINGS = Train(
@@ -74,3 +77,139 @@ def test_the_very_same_run_is_known_again_and_another_is_not(tmp_path):
     assert record.same_run(tmp_path, replace(SETTINGS, again=False), "toy@abc") == folder
     assert record.same_run(tmp_path, replace(SETTINGS, seed=1), "toy@abc") is None
     assert record.same_run(tmp_path, SETTINGS, "toy@abd") is None
+
+
+def test_of_more_than_nine_runs_in_one_second_the_last_is_the_newest(tmp_path):
+    made = finished(tmp_path)
+    for name in ("20260102-030405", *(f"20260102-030405-{number}" for number in range(2, 12)), "20251231-235959-30"):
+        shutil.copytree(made, tmp_path / "try" / name)
+    shutil.rmtree(made)
+    shutil.copytree(tmp_path / "try" / "20260102-030405", tmp_path / "try" / "zz backup")  # no time is known of it
+    assert record.find("try", tmp_path).name == "20260102-030405-11"
+    assert record.same_run(tmp_path, SETTINGS, "toy@abc").name == "20260102-030405-11"
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "try has 1 run, not finished"), (2, "try has 2 runs, none finished")])
+def test_a_name_with_unfinished_runs_alone_says_so(tmp_path, count, said):
+    for _ in range(count):
+        record.start(tmp_path, "try", SETTINGS, dataset="toy@abc", seed=0)
+    with pytest.raises(DataError, match=f"run=try: {said}.*; train again"):
+        record.find("try", tmp_path)
+    with pytest.raises(DataError, match="no such run; train one first"):
+        record.find("other", tmp_path)
+
+
+def test_an_abandoned_run_leaves_nothing_and_a_finished_one_stays(tmp_path):
+    record.start(tmp_path, "try", SETTINGS, dataset="toy@abc", seed=0).abandon()
+    assert list(tmp_path.iterdir()) == []
+    done = finished(tmp_path)
+    record.Record(done).abandon()
+    other = record.start(tmp_path, "try", SETTINGS, dataset="toy@abc", seed=0)
+    other.abandon()
+    assert list((tmp_path / "try").iterdir()) == [done]
+
+
+def test_a_run_where_no_folder_can_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlaceError, match="file is a file where a folder is needed"):
+        record.start(tmp_path / "file", "try", SETTINGS, dataset="toy@abc", seed=0)
+
+
+def test_a_disk_that_is_full_when_a_run_begins_is_named_and_the_run_leaves_nothing(tiny_disk):
+    (tiny_disk / "other").write_bytes(bytes(64 * 1024))
+    with pytest.raises(DiskFullError, match="the disk is full"):
+        record.start(tiny_disk, "try", SETTINGS, dataset="toy@abc", seed=0)
+    assert [one.name for one in tiny_disk.iterdir()] == ["other"]
+
+
+def test_a_disk_that_is_full_while_a_run_is_logged_is_named(tiny_disk):
+    book = record.start(tiny_disk, "try", SETTINGS, dataset="toy@abc", seed=0)
+    room = os.statvfs(tiny_disk)
+    (tiny_disk / "other").write_bytes(bytes(room.f_bavail * room.f_frsize))
+    with pytest.raises(DiskFullError, match="the disk is full"):
+        book.log({"train/loss": 0.5}, 1, 0)
+    book.abandon()
+    assert [one.name for one in tiny_disk.iterdir()] == ["other"]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A real file system of 64 kilobytes."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(at)]
+    if (
+        os.geteuid() != 0
+        or not shutil.which("mount")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("mounting a small disk needs root")
+    yield at
+    subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def binary(path):
+    path.write_bytes(b"\xff\xfe\x00\x80")
+
+
+def listed(path):
+    path.write_text("[1, 2]\n...\n")
+
+
+def look(kind, runs, folder):
+    return {
+        "settings.yaml": lambda: record.settings_of(folder),
+        "environment.json": lambda: record.dataset_of(folder),
+        "metrics.json": lambda: record.find("try", runs),
+    }[kind]()
+
+
+@pytest.mark.parametrize("name", ["settings.yaml", "environment.json", "metrics.json"])
+@pytest.mark.parametrize("harm", [cut, empty, binary, listed])
+def test_a_damaged_file_of_a_run_is_named_with_the_mend(tmp_path, name, harm):
+    folder = finished(tmp_path)
+    harm(folder / name)
+    said = rf"{name}: (cut short|altered|cannot be read).*restore the run's folder from a copy, or remove it and train"
+    with pytest.raises(DataError, match=said):
+        look(name, tmp_path, folder)
+    with pytest.raises(DataError, match=said):
+        record.same_run(tmp_path, SETTINGS, "toy@abc")
+
+
+@pytest.mark.parametrize("name", ["settings.yaml", "environment.json"])
+def test_a_missing_file_of_a_finished_run_is_named_with_the_mend(tmp_path, name):
+    folder = finished(tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=rf"{name}: missing from this run; restore"):
+        look(name, tmp_path, folder)
+    with pytest.raises(DataError, match=rf"{name}: missing from this run; restore"):
+        record.same_run(tmp_path, SETTINGS, "toy@abc")
+
+
+def test_the_chosen_weights_are_told_with_their_checksum_or_refused_by_name(tmp_path):
+    folder = finished(tmp_path)
+    with pytest.raises(DataError, match="metrics.json: altered, it says no checkpoint"):
+        record.checkpoint_of(folder)
+    for kept in ([], {"file": "a"}):
+        (folder / "metrics.json").write_text(json.dumps({"checkpoint": kept}))
+        with pytest.raises(DataError, match="metrics.json: altered, its checkpoint has no file and sha256"):
+            record.checkpoint_of(folder)
+    (folder / "metrics.json").write_text(json.dumps({"checkpoint": {"file": "a/b.ckpt", "sha256": "12"}}))
+    assert record.checkpoint_of(folder) == (folder / "a" / "b.ckpt", "12")
+
+
+def test_settings_cut_anywhere_are_refused_although_half_of_them_may_well_be_yaml(tmp_path):
+    folder = finished(tmp_path)
+    whole = (folder / "settings.yaml").read_bytes()
+    for end in range(len(whole) - 1):  # the last sign of all is a newline
+        (folder / "settings.yaml").write_bytes(whole[:end])
+        with pytest.raises(DataError, match="settings.yaml: cut short"):
+            record.settings_of(folder)

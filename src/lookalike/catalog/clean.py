@@ -17,12 +17,15 @@ from lookalike.catalog.prices import iso_currency, price
 from lookalike.catalog.product import Product, RowError
 
 PRODUCT_FIELDS: Final = ("product", "style", "brand", "category", "color", "name", "price", "currency", "rating", "url")
+IDS: Final = ("product", "style")
 ROLES: Final = ("query", "gallery", "both")
 SPLITS: Final = ("train", "val", "test")
 VIEW_FIELDS: Final = ("view", "role", "split")
 LONGEST_RATING = 100  # characters
+LONGEST_ID = 200  # characters
 MOST_ESCAPES = 4  # times that a text may have been escaped; "&amp;amp;lt;" was, three times
 
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, zero width, half a sign, line and paragraph ends
 _NOTHING: Final = frozenset({"", "-", "--", "none", "null", "nan", "n/a", "na"})  # how sources write "no figure"
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
 _RATING = re.compile(
@@ -46,9 +49,10 @@ def read_fields(fields: Mapping[str, str], *, shop: str = "") -> Product:
     """The product that a row tells of, without views. Every other column that says something becomes an attribute.
 
     Of a category path the root is the category, and the whole is the attribute `category_path`. Raises
-    RowError("no_product") where the row names no product.
+    RowError("no_product") where the row names no product, and RowError("bad_id") where nobody could tell which it names.
     """
     told = {name: text(fields.get(name, "")) for name in PRODUCT_FIELDS}
+    told |= {name: identifier(name, fields.get(name, "")) for name in IDS}
     if not told["product"]:
         raise RowError("no_product", "names no product; fill in `product`, as two pictures of one product are twins")
     cost = price(told["price"], told["currency"])
@@ -146,6 +150,21 @@ def text(given: str) -> str:
         if given == before:
             break
     return given
+
+
+def identifier(name: str, given: str) -> str:
+    """An id is a name, not prose: what it says is kept, without white space around it, and NFC.
+
+    Raises RowError("bad_id") for one that holds signs nobody sees, as two such products would look like one, or is too
+    long. name: of the field, for the message.
+    """
+    kept = unicodedata.normalize("NFC", given.strip())
+    if any(unicodedata.category(sign) in _UNSEEN for sign in kept):
+        raise RowError("bad_id", f"its {name} is {kept[:LONGEST_ID]!r}, with signs that nobody sees; take them out")
+    if len(kept) > LONGEST_ID:
+        text = f"its {name} has {len(kept)} characters ({kept[:20]!r} ...); give one of {LONGEST_ID} at most"
+        raise RowError("bad_id", text)
+    return kept
 
 
 def _cleaned(given: str) -> str:

@@ -79,7 +79,7 @@ def freeze(
     if not products:
         raise DataError(f"{name}: nothing to freeze: no product with a usable picture was found{_why(set_aside)}")
     shares = shares or Shares()
-    parent = newest(name, root)
+    parent, lost = _parent(name, root)
     told_split = {"rule": rule, "shares": asdict(shares), "seed": seed}
     # a version made again keeps the splits of the one before, unless that was cut by another rule
     before = _splits_of(parent) if parent and told_split.items() <= parent.manifest["split"].items() else None
@@ -94,22 +94,40 @@ def freeze(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "parent": parent.version if parent else None,
         "source": source,
-        "split": {**told_split, "moved": [move._asdict() for move in cut.moved], "notes": list(cut.notes)},
+        "split": {**told_split, "moved": [move._asdict() for move in cut.moved], "notes": [*lost, *cut.notes]},
         "counts": _counts(tables, cut),
     }
     return _write(root / name, facts, tables)
 
 
+def _parent(name: str, root: Path) -> tuple[DataSet | None, list[str]]:
+    """The version before, and a note where there is one that cannot be read: a damaged past must not bar the way."""
+    try:
+        return newest(name, root), []
+    except DataError as wrong:
+        return None, [f"the version before could not be read ({wrong}), so its split was not kept"]
+
+
 def _write(home: Path, facts: dict[str, Any], tables: Mapping[str, pl.DataFrame]) -> DataSet:
-    """Put a version where it belongs, unless it is there already, and make it the newest."""
+    """Put a version where it belongs, unless it stands there already, and make it the newest."""
     folder = home / facts["version"]
-    if not folder.exists():
-        with files.new_folder(folder) as draft:
+    written = _standing(folder)
+    if not written:
+        with files.new_folder(folder, replace=True) as draft:
             for table, frame in tables.items():
                 frame.write_parquet(draft / f"{table}.parquet")
             files.seal(draft, facts)
+        written = load(folder)
     files.write_text(home / "newest", facts["version"] + "\n")
-    return load(folder)
+    return written
+
+
+def _standing(folder: Path) -> DataSet | None:
+    """The version in a folder; None where there is none, or none that can be trusted."""
+    try:
+        return load(folder)
+    except DataError:
+        return None
 
 
 def find(said: str, root: Path) -> DataSet:
@@ -135,7 +153,12 @@ def find(said: str, root: Path) -> DataSet:
 def newest(name: str, root: Path) -> DataSet | None:
     """The version that the name alone means, if there is one."""
     pointer = root / name / "newest"
-    return load(root / name / pointer.read_text().strip()) if pointer.is_file() else None
+    if not pointer.is_file():
+        return None
+    version = pointer.read_text("utf-8", errors="replace").strip()
+    if not version.isalnum():
+        raise DataError(f"{pointer}: {version!r} is no version. Write one that lies beside it, or import {name} again.")
+    return load(root / name / version)
 
 
 def load(folder: Path) -> DataSet:
@@ -145,6 +168,8 @@ def load(folder: Path) -> DataSet:
         raise DataError(
             f"{folder}: format {facts.get('format')!r}, this lookalike reads {FORMAT}; import the data set again"
         )
+    if lacking := {"name", "version", "split", "counts"} - facts.keys():
+        raise DataError(f"{folder / files.MANIFEST}: altered: it lacks {', '.join(sorted(lacking))}; import it again")
     tables = {table: pl.read_parquet(folder / f"{table}.parquet") for table in ("products", "views", "set_aside")}
     return DataSet(name=facts["name"], version=facts["version"], folder=folder, manifest=facts, **tables)
 

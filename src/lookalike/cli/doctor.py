@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lookalike import files
 from lookalike.catalog import versions
 from lookalike.catalog.store import open_store
 from lookalike.cli import places, show
@@ -112,18 +113,25 @@ def _disk(paths: Paths) -> Iterator[Finding]:
         folder = Path(name).absolute()
         at = next(one for one in (folder, *folder.parents) if one.exists())
         free = shutil.disk_usage(at).free / 1e9
-        if not os.access(at, os.W_OK):
-            yield Finding(
-                what="disk", says=f"{at} cannot be written to", mend="point paths.data and paths.runs elsewhere"
-            )
-        else:
-            mend = "" if free >= ROOM_GB else f"free some space: {ROOM_GB:g} GB is little enough"
-            yield Finding(what="disk", says=f"{free:.1f} GB free for {name}/", mend=mend)
+        mend = "" if free >= ROOM_GB else f"free some space: {ROOM_GB:g} GB is little enough"
+        yield Finding(what="disk", says=f"{free:.1f} GB free for {name}/", mend=mend)
+
+
+def _writing(paths: Paths) -> Iterator[Finding]:
+    """Whether a file can be written wherever a verb writes, found by writing one."""
+    kinds = (places.pictures, places.datasets, places.cache, places.audits)
+    written = (Path(paths.data), Path(paths.runs), *(place(paths) for place in kinds))
+    faults = dict.fromkeys(found for folder in written if (found := files.obstacle(folder)))
+    mend = "move it away or make it writable, or point paths.data and paths.runs elsewhere"
+    for fault in faults:
+        yield Finding(what="writing", says=fault, mend=mend)
+    if not faults:
+        yield Finding(what="writing", says=f"files can be written under {paths.data}/ and {paths.runs}/")
 
 
 def _data(paths: Paths) -> Iterator[Finding]:
     root = places.datasets(paths)
-    names = sorted(one.name for one in root.iterdir() if one.is_dir()) if root.is_dir() else []
+    names = sorted(one.name for one in root.iterdir() if one.is_dir() and one.name[0] != ".") if root.is_dir() else []
     if not names:
         yield Finding(
             what="data sets", says=f"none under {root} yet; `lookalike import adapter=toy name=toy` draws one"
@@ -159,6 +167,7 @@ LOOKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     _weights,
     _openmp,
     _disk,
+    _writing,
     _data,
     _catalog,
 )

@@ -49,7 +49,8 @@ def _of_run(settings: Evaluate) -> Subject:
     folder = record.find(settings.run, Path(settings.paths.runs))
     trained = door.read(Train, record.settings_of(folder), build.TABLES)
     embedder = build.embedder(trained.backbone, trained.head, trained.pixels)
-    load_weights(embedder, folder / "checkpoints" / "best.ckpt")
+    kept = record.metrics_of(folder)["checkpoint"]
+    load_weights(embedder, folder / kept["file"], sha256=kept["sha256"])
     return Subject(
         name=f"run {folder.parent.name}/{folder.name}",
         embedder=embedder,

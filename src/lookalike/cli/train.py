@@ -18,10 +18,11 @@ from lookalike.cli import show, watch
 from lookalike.cli.measuring import measure, neighbours_of, pictures, protocol_of, squares, told
 from lookalike.cli.places import datasets
 from lookalike.data.batches import PlainBatches, TrainingBatches
+from lookalike.data.sampler import pictures_of
 from lookalike.reporting import run_page
-from lookalike.retrieval.evaluation import Evaluation, recall_at_1
+from lookalike.retrieval.evaluation import Evaluation, check, recall_at_1
 from lookalike.retrieval.protocol import coded, matched
-from lookalike.settings import DataError, Train
+from lookalike.settings import DataError, DiskFullError, Train
 from lookalike.tracking import record
 from lookalike.training.fit import Fitted, fit, load_weights
 from lookalike.training.module import MetricLearner
@@ -39,6 +40,7 @@ def run(settings: Train) -> int:
         show.facts("this very run stands already", {"folder": done, "to repeat it": "again=true"})
         return 0
     tables = {split: pictures(dataset, split) for split in ("train", "val", "test")}
+    _check(settings, dataset, tables)
     lightning.seed_everything(settings.seed, verbose=False)
     torch.set_num_threads(settings.threads)
     learner = _learner(settings, dataset, tables["val"])
@@ -53,11 +55,15 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, learner: MetricLea
     val = PlainBatches(squares(tables["val"], settings.pixels, settings.paths))
     book = record.start(Path(settings.paths.runs), settings.name, settings, dataset=dataset.label, seed=settings.seed)
     began = time.monotonic()
-    fitted = fit(
-        learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks()
-    )
+    try:
+        fitted = fit(
+            learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks()
+        )
+    except DiskFullError:
+        book.abandon()  # a run that cannot be written is of no use, and takes the room that is missing
+        raise
     minutes = (time.monotonic() - began) / 60
-    load_weights(learner.embedder, fitted.best)
+    load_weights(learner.embedder, fitted.best, sha256=fitted.sha256)
     measured = {split: _measured(settings, dataset, tables[split], learner, split) for split in ("val", "test")}
     metrics = _metrics(settings, measured, fitted, minutes)
     _draw(settings, book, measured["test"], tables["test"], metrics)
@@ -65,6 +71,21 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, learner: MetricLea
     show.evaluation(f"{settings.name} on {dataset.label}, test", measured["test"])
     show.facts("run", _where(book.folder, fitted, minutes, settings))
     return 0
+
+
+def _check(settings: Train, dataset: DataSet, tables: Tables) -> None:
+    """Refuse now what would be refused after the training."""
+    groups = len(pictures_of(_labels(tables["train"], settings)))
+    if groups < settings.batch.products:
+        mend = (
+            f"give batch.products={groups} at most" if groups > 1 else "match by something wider, such as match=style"
+        )
+        raise DataError(
+            f"batch.products={settings.batch.products}: split train has {groups} different values of {settings.match} with "
+            f"two pictures or more, too few for one batch; {mend}"
+        )
+    for split in ("val", "test"):
+        check(tables[split], protocol_of(settings, dataset, split))
 
 
 def _learner(settings: Train, dataset: DataSet, val: pl.DataFrame) -> MetricLearner:
@@ -83,7 +104,7 @@ def _labels(table: pl.DataFrame, settings: Train) -> np.ndarray:
 
 
 def _batches(settings: Train, table: pl.DataFrame) -> TrainingBatches:
-    batches = TrainingBatches(
+    return TrainingBatches(
         squares(table, settings.pixels, settings.paths),
         _labels(table, settings),
         build.augmentation(settings.augment),
@@ -91,12 +112,6 @@ def _batches(settings: Train, table: pl.DataFrame) -> TrainingBatches:
         views=settings.batch.views,
         seed=settings.seed,
     )
-    if not len(batches):
-        raise DataError(
-            f"batch.products={settings.batch.products}: split train has fewer {settings.match}s than that with two pictures "
-            "or more, so not one batch can be drawn; make batch.products smaller, or match by something wider (match=style)"
-        )
-    return batches
 
 
 def _measured(settings: Train, dataset: DataSet, table: pl.DataFrame, learner: MetricLearner, split: str) -> Evaluation:
@@ -109,6 +124,7 @@ def _metrics(settings: Train, measured: Mapping[str, Evaluation], fitted: Fitted
         **told(measured["val"]),
         **told(measured["test"]),
         "chosen": {"by": "val recall@1", "epoch": fitted.best_epoch + 1, "value": fitted.best_score},
+        "checkpoint": {"file": "checkpoints/best.ckpt", "sha256": fitted.sha256},
         "cost": {"training_minutes": minutes, "threads": settings.threads},
     }
 

@@ -10,6 +10,7 @@ copied from it, so ten pictures more cost ten decodings. All of it can be delete
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -30,7 +31,7 @@ from lookalike.catalog.images import PictureError, decode
 from lookalike.catalog.pictures import path_of, read
 from lookalike.features.resize import How
 from lookalike.features.resize import resize as to_square
-from lookalike.files import full_disk_named, write_json
+from lookalike.files import write_json, writing_to
 from lookalike.settings import DataError, DiskFullError
 
 FORMAT = 1  # raise it when decode() or resize() begins to give other pixels: the old maps are then left alone
@@ -135,7 +136,8 @@ def _make(
     threads: int,
 ) -> None:
     """Fill a map in threads (decoding lets go of the interpreter). each: bytes of a square."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
     _need_room(path.parent, len(shas) * each)
     with _draft(path) as file:
@@ -164,7 +166,7 @@ def _in_threads(work: Callable[[int], int], count: int, threads: int) -> Iterato
 @contextmanager
 def _draft(path: Path) -> Iterator[BinaryIO]:
     """A file of another name that becomes `path` when the block ends well. Two that make the same map do no harm."""
-    with full_disk_named(path):
+    with writing_to(path.parent):
         handle, name = tempfile.mkstemp(prefix=".", suffix=".draft", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -188,7 +190,7 @@ def _need_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed + SPARE > free:
         raise DiskFullError(
-            f"{folder}: the decoded pictures need {needed / 1e6:,.0f} MB and {SPARE / 1e6:,.0f} MB to spare, but "
+            f"{folder}: the decoded pictures need {math.ceil(needed / 1e6):,} MB and {SPARE / 1e6:,.0f} MB to spare, but "
             f"{free / 1e6:,.0f} MB are free. "
             "Free some space, point paths.data at another disk, or set a smaller pixels.size."
         )

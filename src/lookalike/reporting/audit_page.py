@@ -123,12 +123,15 @@ def render(audit: Audit, picture: Callable[[str], bytes]) -> str:
 def _verdict(audit: Audit) -> dict[str, str]:
     """What a reader should take away: a headline, a sentence, and how serious it is."""
     if not audit.ok:
-        ties = ", ".join(
-            f"{count} by {tie}" for tie, count in audit.leaking.group_by("tie").len().sort("tie").iter_rows()
-        )
-        text = "What is learned in one split is asked for in another, so figures measured on this version say too much."
-        head = f"{_count(audit.leaks, 'leak')} across splits ({ties})"
-        return {"level": "bad", "head": head, "text": f"{text} Freeze it again with split=auto, or mend the list."}
+        return _verdict_of_leaks(audit)
+    if audit.unreadable.height:
+        unread = f"{len(audit.unreadable):,} of {len(audit.pictures):,}"
+        return {
+            "level": "bad",
+            "head": f"No leak among the pictures that could be read; {unread} could not",
+            "text": "What nobody could look at may lie in two splits. "
+            "Import the source again, which puts its pictures back, and audit again.",
+        }
     if audit.balance["split"].is_in([""]).all():
         return {
             "level": "fair",
@@ -136,10 +139,16 @@ def _verdict(audit: Audit) -> dict[str, str]:
             "text": "Without splits nothing can leak, and nothing can be measured.",
         }
     text = "Train, val and test share no product, no style and no photograph."
-    if audit.unreadable.height:
-        head = f"No leak, but {_count(len(audit.unreadable), 'picture')} cannot be read"
-        return {"level": "fair", "head": head, "text": text}
     return {"level": "good", "head": "No leak", "text": text}
+
+
+def _verdict_of_leaks(audit: Audit) -> dict[str, str]:
+    ties = ", ".join(f"{count} by {tie}" for tie, count in audit.leaking.group_by("tie").len().sort("tie").iter_rows())
+    text = "What is learned in one split is asked for in another, so figures measured on this version say too much."
+    head = f"{_count(audit.leaks, 'leak')} across splits ({ties})"
+    if audit.unreadable.height:
+        head += f"; {len(audit.unreadable):,} of {len(audit.pictures):,} pictures could not be read"
+    return {"level": "bad", "head": head, "text": f"{text} Freeze it again with split=auto, or mend the list."}
 
 
 def _count(number: int, one: str) -> str:

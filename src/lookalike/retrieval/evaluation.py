@@ -18,6 +18,7 @@ from lookalike.settings import DataError
 
 NEAREST_KEPT = 5
 SLICES = ("category", "view")
+UNIT = 1e-3  # how far from one the length of a vector may be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +94,25 @@ def recall_at_1(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol) ->
     return float((_searched(vectors, table, protocol)[3].first == 1).mean())
 
 
+def check(table: pl.DataFrame, protocol: Protocol) -> None:
+    """Raise what `evaluate` would raise of this table, before there are vectors: a training should not end in it."""
+    _asked(np.zeros((len(table), 0), np.float32), table, protocol)
+
+
 def _searched(
     vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Ranking]:
     """Row numbers of queries and gallery, the twins of each query, and the ranking of those queries that have one."""
+    _refuse_unfit(vectors)
+    everyone, asks, answers, twins = _asked(vectors, table, protocol)
+    ranking = _rank(everyone.rows(asks[twins > 0]), everyone.rows(answers), int(twins.max()))
+    return asks, answers, twins, ranking
+
+
+def _asked(
+    vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol
+) -> tuple[_Side, np.ndarray, np.ndarray, np.ndarray]:
+    """Every picture, the row numbers of queries and of the gallery, and how many twins each query has there."""
     everyone = _Side(
         vectors=vectors,
         match=coded(matched(table, protocol.match)),
@@ -104,14 +120,27 @@ def _searched(
         images=table["image"].to_numpy(),
     )
     asks, answers = sides(table, protocol)
-    gallery = everyone.rows(answers)
-    twins = _twins(everyone.rows(asks), gallery)
+    twins = _twins(everyone.rows(asks), everyone.rows(answers))
     if not (twins > 0).any():
         raise DataError(
-            f"no query has a twin by {protocol.match} ({len(asks)} queries, {len(answers)} pictures in the gallery); "
-            "a product needs two pictures (match=product), a style two products (match=style)"
+            f"split {protocol.split}: no query has a twin by {protocol.match} ({len(asks)} queries, {len(answers)} pictures "
+            "in the gallery); a product needs two pictures (match=product), a style two products (match=style)"
         )
-    return asks, answers, twins, _rank(everyone.rows(asks[twins > 0]), gallery, int(twins.max()))
+    return everyone, asks, answers, twins
+
+
+def _refuse_unfit(vectors: np.ndarray) -> None:
+    """Not a number is neither near nor far, so a search that meets it brings anything, even a perfect score."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    finite = np.isfinite(vectors).all(1)
+    unfit = ~finite | ~(np.abs(lengths - 1) <= UNIT)
+    if unfit.any():
+        raise DataError(
+            f"{unfit.sum()} of {len(vectors)} vectors cannot be compared: {(~finite).sum()} are not finite, "
+            f"{(unfit & finite).sum()} are not of length one. A training that diverged leaves such a network: "
+            "train again at a lower learning rate (optimiser.head_lr, optimiser.backbone_lr)"
+        )
 
 
 def _twins(queries: _Side, gallery: _Side) -> np.ndarray:

@@ -10,9 +10,12 @@ import io
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +29,8 @@ from lookalike import files
 from lookalike.settings import DataError
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "timm", "faiss-cpu", "numpy", "pillow", "simplejpeg", "polars")
+STAMP = re.compile(r"(?P<second>\d{8}-\d{6})(?:-(?P<number>\d+))?")  # what _new calls a run's folder
+MEND = "restore the run's folder from a copy, or remove it and train again"
 NOT_THE_RUN = ("plan", "again", "paths")  # settings that say where or whether, not what
 
 
@@ -37,7 +42,7 @@ class Record:
 
     def log(self, scalars: Mapping[str, float], step: int, epoch: int) -> None:
         """Add scalars to history.jsonl; each line stands at once, so a killed run keeps its curves."""
-        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as history:
+        with files.writing_to(self.folder), (self.folder / "history.jsonl").open("a", encoding="utf-8") as history:
             history.write(json.dumps({"step": step, "epoch": epoch, **scalars}) + "\n")
 
     def finish(self, metrics: Mapping[str, Any], per_query: pl.DataFrame) -> None:
@@ -45,13 +50,26 @@ class Record:
         write_table(self.folder / "per_query.parquet", per_query)
         files.write_json(self.folder / "metrics.json", metrics)
 
+    def abandon(self) -> None:
+        """Remove the folder of a run that cannot be finished; one that is finished stays."""
+        if (self.folder / "metrics.json").exists():
+            return
+        shutil.rmtree(self.folder)
+        with suppress(OSError):  # other runs of this name are in it
+            self.folder.parent.rmdir()
+
 
 def start(runs: Path, name: str, settings: Any, *, dataset: str, seed: int) -> Record:
     """Make the folder of a new run and write what is known before it begins."""
-    folder = _new(runs / name)
-    files.write_text(folder / "settings.yaml", yaml.safe_dump(plain(settings), sort_keys=False, allow_unicode=True))
-    files.write_json(folder / "environment.json", environment(dataset=dataset, seed=seed))
-    return Record(folder)
+    said = yaml.safe_dump(plain(settings), sort_keys=False, allow_unicode=True, explicit_end=True)
+    book = Record(_new(runs / name))
+    try:
+        files.write_text(book.folder / "settings.yaml", said)
+        files.write_json(book.folder / "environment.json", environment(dataset=dataset, seed=seed))
+    except BaseException:
+        book.abandon()
+        raise
+    return book
 
 
 def plain(settings: Any) -> dict[str, Any]:
@@ -83,35 +101,65 @@ def find(said: str, runs: Path) -> Path:
     """The finished run that a folder or a name (its newest) means."""
     for folder in (Path(said), runs / said):
         if (folder / "metrics.json").is_file():
-            return folder
-        finished = sorted(one.parent for one in folder.glob("*/metrics.json")) if folder.is_dir() else []
-        if finished:
-            return finished[-1]
+            return _whole(folder)
+        if finished := list(_finished(folder)):
+            return _whole(finished[0])
         if (folder / "settings.yaml").is_file():
             raise DataError(f"run={said}: {folder} did not finish (it has no metrics.json); train it again")
-    there = ", ".join(sorted(one.name for one in runs.iterdir())) if runs.is_dir() else ""
+        if begun := sum(one.is_dir() and bool(STAMP.fullmatch(one.name)) for one in _inside(folder)):
+            told = "1 run, not finished" if begun == 1 else f"{begun} runs, none finished"
+            raise DataError(f"run={said}: {folder.name} has {told} (no metrics.json); train again")
+    there = ", ".join(sorted(one.name for one in _inside(runs) if any(_finished(one))))
     raise DataError(f"run={said}: no such run; " + (f"under {runs} there are: {there}" if there else "train one first"))
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
     """What settings.yaml of a run says."""
-    said: dict[str, Any] = yaml.safe_load((folder / "settings.yaml").read_text())
+    path = folder / "settings.yaml"
+    text = _text(path)
+    try:
+        said = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as wrong:
+        raise DataError(
+            f"{path}: cut short or altered, it is no YAML ({' '.join(str(wrong).split())}); {MEND}"
+        ) from None
+    # half of a YAML file may well be YAML; settings that are lost would be taken for their defaults
+    if not isinstance(said, dict) or not text.rstrip().endswith("\n..."):
+        raise DataError(f"{path}: cut short (its last line is not '...'); {MEND}")
     return said
+
+
+def environment_of(folder: Path) -> dict[str, Any]:
+    """What environment.json of a run says."""
+    return _object(folder / "environment.json", "dataset", "commit")
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """What metrics.json of a run says."""
+    return _object(folder / "metrics.json")
+
+
+def checkpoint_of(folder: Path) -> tuple[Path, str]:
+    """Where a run's chosen weights lie, and their sha256."""
+    path = folder / "metrics.json"
+    kept = _object(path, "checkpoint")["checkpoint"]
+    if not (isinstance(kept, dict) and {"file", "sha256"} <= kept.keys()):
+        raise DataError(f"{path}: altered, its checkpoint has no file and sha256; {MEND}")
+    return folder / str(kept["file"]), str(kept["sha256"])
 
 
 def dataset_of(folder: Path) -> str:
     """The data set version a run learnt from, as name@version."""
-    told: dict[str, Any] = json.loads((folder / "environment.json").read_text())
-    return str(told["dataset"])
+    return str(environment_of(folder)["dataset"])
 
 
 def same_run(runs: Path, settings: Any, dataset: str) -> Path | None:
     """A finished run with these very settings on this very data set version, by this commit."""
     wanted = _what(plain(settings))
     for folder in _finished(runs / settings.name):
-        told = json.loads((folder / "environment.json").read_text())
+        told = environment_of(folder)
         if _what(settings_of(folder)) == wanted and told["dataset"] == dataset and told["commit"] == _commit():
-            return folder
+            return _whole(folder)
     return None
 
 
@@ -126,19 +174,55 @@ def _what(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name not in NOT_THE_RUN}
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing from this run; {MEND}") from None
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise DataError(f"{path}: cannot be read ({wrong}); {MEND}") from None
+
+
+def _object(path: Path, *wanted: str) -> dict[str, Any]:
+    """A JSON file that holds an object with at least the wanted names."""
+    try:
+        told = json.loads(_text(path))
+    except (ValueError, RecursionError) as wrong:
+        raise DataError(f"{path}: cut short or altered, it is no JSON ({wrong}); {MEND}") from None
+    lacking = [name for name in wanted if not (isinstance(told, dict) and name in told)]
+    if not isinstance(told, dict) or lacking:
+        raise DataError(f"{path}: altered, it says no {' and no '.join(lacking) or 'names and values'}; {MEND}")
+    return told
+
+
+def _whole(folder: Path) -> Path:
+    metrics_of(folder)
+    return folder
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
 def _finished(folder: Path) -> Iterator[Path]:
-    return (one.parent for one in sorted(folder.glob("*/metrics.json"), reverse=True))
+    """The finished runs of a name, newest first."""
+    return iter(sorted((one.parent for one in folder.glob("*/metrics.json")), key=_began, reverse=True))
+
+
+def _began(run: Path) -> tuple[str, int]:
+    """When a run began, as its folder tells: the second, and its number in that second. Another name is older than all."""
+    found = STAMP.fullmatch(run.name)
+    return (found["second"], int(found["number"] or 1)) if found else ("", 0)
 
 
 def _new(folder: Path) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
-        try:
-            (folder / f"{stamp}{suffix}").mkdir()
-        except FileExistsError:  # another run of a sweep began in the same second
-            continue
-        return folder / f"{stamp}{suffix}"
+    with files.writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+            with suppress(FileExistsError):  # another run of a sweep began in the same second
+                (folder / f"{stamp}{suffix}").mkdir()
+                return folder / f"{stamp}{suffix}"
     raise DataError(f"{folder}: a thousand runs began within one second; wait one")
 
 

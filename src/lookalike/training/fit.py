@@ -3,22 +3,30 @@
 In: a MetricLearner, batches, a run folder. Out: checkpoints/best.ckpt and last.ckpt, and what was logged. Never: reads test.
 """
 
+import io
 import logging
+import signal
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
+from lookalike import files
 from lookalike.data.batches import PlainBatches, TrainingBatches
 from lookalike.models.embedder import Embedder
 from lookalike.settings import DataError
 from lookalike.training.module import CHOSEN_BY, MetricLearner
 
+MEND = "restore it from a copy, or train again"
 Log = Callable[[Mapping[str, float], int, int], None]  # scalars, step, epoch
 
 
@@ -27,6 +35,7 @@ class Fitted:
     """What a training left."""
 
     best: Path
+    sha256: str  # of best, so that a reader can tell whether it is still these weights
     best_score: float
     best_epoch: int
 
@@ -62,6 +71,16 @@ class ToRecord(Callback):
             )
 
 
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there, as every file of this house; a full disk is said."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Write beside, sync, rename. Lightning's own goes through /tmp, whence a file is copied to another disk."""
+        held = io.BytesIO()
+        torch.save(checkpoint, held)
+        files.write_bytes(Path(path), held.getvalue())
+
+
 def fit(
     learner: MetricLearner,
     training: TrainingBatches,
@@ -74,31 +93,40 @@ def fit(
 ) -> Fitted:
     """Train, and keep the weights of the epoch that val likes best."""
     _quiet()
-    keeper = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor=CHOSEN_BY,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    kept = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    best = kept(filename="best", monitor=CHOSEN_BY, mode="max")
+    last = kept(filename="last")  # not `save_last=True`: that is the last that was best
     trainer = lightning.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
         logger=False,
-        callbacks=[keeper, EpochDraws(training), ToRecord(log), *watchers],
+        callbacks=[best, last, EpochDraws(training), ToRecord(log), *watchers],
         enable_progress_bar=any(isinstance(one, ProgressBar) for one in watchers),
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic=True,
         default_root_dir=folder,
+        plugins=[WholeCheckpoints()],
     )
-    trainer.fit(learner, training, validation)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    best = Path(keeper.best_model_path)
+    with _stoppable():
+        trainer.fit(learner, training, validation)
+    return _fitted(Path(best.best_model_path), float(best.best_model_score or 0.0))
+
+
+def _fitted(best: Path, score: float) -> Fitted:
     state = torch.load(best, map_location="cpu", weights_only=True)
-    return Fitted(best=best, best_score=float(keeper.best_model_score or 0.0), best_epoch=int(state["epoch"]))
+    return Fitted(best=best, sha256=files.sha256_of(best), best_score=score, best_epoch=int(state["epoch"]))
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Lightning turns Ctrl-C (and SIGTERM) into a silent SystemExit, and leaves the process deaf to any later Ctrl-C."""
+    heard_by = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        signal.signal(signal.SIGINT, heard_by)
+        raise KeyboardInterrupt from None
 
 
 def _quiet() -> None:
@@ -108,9 +136,25 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
-def load_weights(embedder: Embedder, checkpoint: Path) -> None:
-    """Put a checkpoint's weights into an embedder of the same make. Only tensors are read, never a pickled object."""
+def load_weights(embedder: Embedder, checkpoint: Path, *, sha256: str = "") -> None:
+    """Put a checkpoint's weights into an embedder of the same make. Only tensors are read, never a pickled object.
+
+    sha256: what the file must have, where it is known; a file may be damaged and still be read.
+    """
     if not checkpoint.is_file():
-        raise DataError(f"{checkpoint}: there is no such checkpoint; the training did not come so far")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    embedder.load_state_dict({name.removeprefix("embedder."): value for name, value in state.items()})
+        raise DataError(f"{checkpoint}: there is no such checkpoint; {MEND}")
+    if sha256 and files.sha256_of(checkpoint) != sha256:
+        raise DataError(f"{checkpoint}: altered: its sha256 is not the one that its run wrote down; {MEND}")
+    try:
+        embedder.load_state_dict(_weights(checkpoint))
+    except RuntimeError as wrong:
+        differ = " ".join(str(wrong).split())[:300]  # a line for each weight
+        raise DataError(f"{checkpoint}: not the weights of this network; {MEND}. {differ}") from None
+
+
+def _weights(checkpoint: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        return {name.removeprefix("embedder."): value for name, value in state.items()}
+    except Exception as wrong:  # damaged bytes make an unpickler raise almost anything
+        raise DataError(f"{checkpoint}: cannot be read, so it is no checkpoint or a damaged one; {MEND}") from wrong

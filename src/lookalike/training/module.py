@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lookalike.models.embedder import Embedder
-from lookalike.settings import Optimiser
+from lookalike.settings import DataError, Optimiser
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # embeddings (B, D), labels (B,) -> scalar
 Score = Callable[[np.ndarray], float]  # the vectors of every val picture, in order -> what is to be made large
@@ -37,11 +37,22 @@ class MetricLearner(lightning.LightningModule):
             self.embedder.backbone.eval()
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """One step's loss."""
+        """One step's loss; one that is no number ends the training, which could only carry it into every weight."""
         pictures, labels = batch
         loss = self.loss(self.embedder(pictures), labels)
+        if not torch.isfinite(loss):
+            raise DataError(self._diverged(float(loss.detach())))
         self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True, batch_size=len(labels))
         return loss
+
+    def _diverged(self, loss: float) -> str:
+        rates = " and ".join(
+            f"{group['lr']:.3g} ({group['name']})" for group in self.trainer.optimizers[0].param_groups
+        )
+        return (
+            f"the training diverged: the loss is {loss} at step {self.global_step + 1}, in epoch {self.current_epoch + 1}, "
+            f"at the learning rates {rates}. Lower optimiser.head_lr and optimiser.backbone_lr, or try another loss.margin"
+        )
 
     def validation_step(self, pictures: Tensor, _: int) -> None:
         """Keep the vectors; they are scored together."""
@@ -55,9 +66,10 @@ class MetricLearner(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, the backbone and the head each at their rate, warmed up and let down along a cosine."""
-        groups = [{"params": self.embedder.head.parameters(), "lr": self.optimiser.head_lr}]
+        groups = [{"name": "head", "params": self.embedder.head.parameters(), "lr": self.optimiser.head_lr}]
         if self.optimiser.backbone_lr:
-            groups.append({"params": self.embedder.backbone.parameters(), "lr": self.optimiser.backbone_lr})
+            backbone = self.embedder.backbone.parameters()
+            groups.append({"name": "backbone", "params": backbone, "lr": self.optimiser.backbone_lr})
         optimiser = torch.optim.AdamW(
             [g for g in map(_listed, groups) if g["params"]], weight_decay=self.optimiser.weight_decay
         )

@@ -82,7 +82,9 @@ def lines(path: Path, *, encoding: str = "") -> Iterator[str]:
         with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
             yield from iter(partial(file.readline, LONGEST_LINE), "")
     except LookupError:
-        raise DataError(f"{path}: {encoding!r} is no encoding; give adapter.encoding=utf-8, cp1252, utf-16 ...") from None
+        raise DataError(
+            f"{path}: {encoding!r} is no encoding; give adapter.encoding=utf-8, cp1252, utf-16 ..."
+        ) from None
     except UnicodeError as wrong:
         raise DataError(f"{path}: is not {encoding} ({wrong}); save it as UTF-8.") from None
     except OSError as wrong:

@@ -1,0 +1,59 @@
+"""`lookalike doctor` beside real obstacles: whatever is in the way of a file is found by writing one."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+def doctor(at, *words, code=1):
+    done = subprocess.run(
+        [sys.executable, "-m", "lookalike", "doctor", *words], cwd=at, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("place", ["data", "runs", "data/datasets", "data/cache", "data/images"])
+def test_a_file_where_a_folder_is_needed_is_named_with_the_mend(tmp_path, place):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    said = doctor(tmp_path)
+    assert said.count(f"wrong  writing        {path} is a file where a folder is needed\n") == 1
+    assert "mend: move it away or make it writable, or point paths.data and paths.runs elsewhere" in said
+    assert "1 of " in said
+
+
+def test_a_link_to_nowhere_is_named(tmp_path):
+    (tmp_path / "data").symlink_to(tmp_path / "unplugged")
+    assert f"{tmp_path}/data is a broken link where a folder is needed" in doctor(tmp_path)
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A real file system that can only be read."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(at)]
+    if (
+        os.geteuid() != 0
+        or not shutil.which("mount")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("mounting a disk needs root")
+    yield at
+    subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+
+
+def test_a_folder_on_a_disk_that_can_only_be_read_is_named_also_to_the_administrator(tmp_path, read_only):
+    said = doctor(tmp_path, "paths.runs=disk/runs")
+    assert "wrong  writing        nothing can be written into " in said
+    assert "disk: Read-only file system" in said
+
+
+def test_where_nothing_is_in_the_way_nothing_is_left_behind(tmp_path):
+    assert "good   writing        files can be written under data/ and runs/" in doctor(tmp_path, code=0)
+    assert list(tmp_path.iterdir()) == []
