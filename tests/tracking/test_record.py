@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from lookalike.settings import Choice, DataError, PlaceError, DiskFullError, Train
+from lookalike.settings import Choice, DataError, DiskFullError, PlaceError, Train
 from lookalike.tracking import record
 
 SETTINGS = Train(
