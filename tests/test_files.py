@@ -1,8 +1,6 @@
 """Writing that is whole or not there, also when the disk is full or the process is killed."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -138,19 +136,8 @@ def test_every_fault_of_a_sealed_folder_is_told_at_once(tmp_path):
 
 
 @pytest.fixture
-def tiny_disk(tmp_path):
-    """A real file system of one megabyte."""
-    at = tmp_path / "disk"
-    at.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(at)]
-    if (
-        os.geteuid() != 0
-        or not shutil.which("mount")
-        or subprocess.run(mount, check=False, capture_output=True).returncode
-    ):
-        pytest.skip("mounting a small disk needs root")
-    yield at
-    subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+def tiny_disk(disk):
+    return disk("1m")
 
 
 def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk):

@@ -205,6 +205,12 @@ class Train(Measure):
     again: bool = setting(True, "false: a finished run with these very settings is shown, not repeated")
     paths: Paths = setting(Paths, "where things live")
 
+    def __post_init__(self) -> None:
+        if not self.optimiser.backbone_lr and self.head.name == "identity":
+            raise ValueError(
+                "nothing would learn: the backbone is frozen and head=identity has no weights; head=linear has"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Measure):

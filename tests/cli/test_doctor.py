@@ -1,7 +1,5 @@
 """`lookalike doctor` beside real obstacles: whatever is in the way of a file is found by writing one."""
 
-import os
-import shutil
 import subprocess
 import sys
 
@@ -33,25 +31,14 @@ def test_a_link_to_nowhere_is_named(tmp_path):
 
 
 @pytest.fixture
-def read_only(tmp_path):
-    """A real file system that can only be read."""
-    at = tmp_path / "disk"
-    at.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(at)]
-    if (
-        os.geteuid() != 0
-        or not shutil.which("mount")
-        or subprocess.run(mount, check=False, capture_output=True).returncode
-    ):
-        pytest.skip("mounting a disk needs root")
-    yield at
-    subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+def read_only(disk):
+    return disk("1m", "ro")
 
 
 def test_a_folder_on_a_disk_that_can_only_be_read_is_named_also_to_the_administrator(tmp_path, read_only):
-    said = doctor(tmp_path, "paths.runs=disk/runs")
+    said = doctor(tmp_path, f"paths.runs={read_only}/runs")
     assert "wrong  writing        nothing can be written into " in said
-    assert "disk: Read-only file system" in said
+    assert f"{read_only}: Read-only file system" in said
 
 
 def test_where_nothing_is_in_the_way_nothing_is_left_behind(tmp_path):

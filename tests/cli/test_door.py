@@ -115,6 +115,12 @@ def test_a_group_given_as_a_value_is_refused():
     assert faults(Train, {**ENOUGH, "pixels": 112}) == ["  pixels: a group of settings is wanted here (you gave 112)"]
 
 
+def test_a_training_in_which_nothing_would_learn_is_refused():
+    said = {**ENOUGH, "head": {"name": "identity"}, "optimiser": {"backbone_lr": 0}}
+    with pytest.raises(ConfigError, match="nothing would learn"):
+        door.read(Train, said, {**TABLES, "head": {"identity": lambda width: None}})
+
+
 def test_a_run_and_an_embedder_together_are_one_too_many():
     (line,) = faults(Evaluate, {"run": "x", "embedder": "plain", "dataset": "y"})
     assert "exactly one of run=RUN and embedder=" in line

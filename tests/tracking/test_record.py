@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from dataclasses import replace
 
 import polars as pl
@@ -133,19 +132,8 @@ def test_a_disk_that_is_full_while_a_run_is_logged_is_named(tiny_disk):
 
 
 @pytest.fixture
-def tiny_disk(tmp_path):
-    """A real file system of 64 kilobytes."""
-    at = tmp_path / "disk"
-    at.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(at)]
-    if (
-        os.geteuid() != 0
-        or not shutil.which("mount")
-        or subprocess.run(mount, check=False, capture_output=True).returncode
-    ):
-        pytest.skip("mounting a small disk needs root")
-    yield at
-    subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+def tiny_disk(disk):
+    return disk("64k")
 
 
 def cut(path):

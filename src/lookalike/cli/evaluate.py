@@ -49,8 +49,8 @@ def _of_run(settings: Evaluate) -> Subject:
     folder = record.find(settings.run, Path(settings.paths.runs))
     trained = door.read(Train, record.settings_of(folder), build.TABLES)
     embedder = build.embedder(trained.backbone, trained.head, trained.pixels)
-    kept = record.metrics_of(folder)["checkpoint"]
-    load_weights(embedder, folder / kept["file"], sha256=kept["sha256"])
+    checkpoint, sha256 = record.checkpoint_of(folder)
+    load_weights(embedder, checkpoint, sha256=sha256)
     return Subject(
         name=f"run {folder.parent.name}/{folder.name}",
         embedder=embedder,

@@ -59,15 +59,15 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, learner: MetricLea
         fitted = fit(
             learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks()
         )
+        minutes = (time.monotonic() - began) / 60
+        load_weights(learner.embedder, fitted.best, sha256=fitted.sha256)
+        measured = {split: _measured(settings, dataset, tables[split], learner, split) for split in ("val", "test")}
+        metrics = _metrics(settings, measured, fitted, minutes)
+        _draw(settings, book, measured["test"], tables["test"], metrics)
+        book.finish(metrics, measured["test"].table)
     except DiskFullError:
         book.abandon()  # a run that cannot be written is of no use, and takes the room that is missing
         raise
-    minutes = (time.monotonic() - began) / 60
-    load_weights(learner.embedder, fitted.best, sha256=fitted.sha256)
-    measured = {split: _measured(settings, dataset, tables[split], learner, split) for split in ("val", "test")}
-    metrics = _metrics(settings, measured, fitted, minutes)
-    _draw(settings, book, measured["test"], tables["test"], metrics)
-    book.finish(metrics, measured["test"].table)
     show.evaluation(f"{settings.name} on {dataset.label}, test", measured["test"])
     show.facts("run", _where(book.folder, fitted, minutes, settings))
     return 0
