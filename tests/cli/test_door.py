@@ -118,7 +118,7 @@ def test_a_group_given_as_a_value_is_refused():
 def test_a_training_in_which_nothing_would_learn_is_refused():
     said = {**ENOUGH, "head": {"name": "identity"}, "optimiser": {"backbone_lr": 0}}
     with pytest.raises(ConfigError, match="nothing would learn"):
-        door.read(Train, said, {**TABLES, "head": {"identity": lambda width: None}})
+        door.read(Train, said, {**TABLES, "head": {"identity": TABLES["head"]["plain"]}})
 
 
 def test_a_run_and_an_embedder_together_are_one_too_many():
