@@ -1,4 +1,4 @@
-"""What the documents say is so: their commands can be given, their files are there, their figures are those that were measured."""
+"""What the documents say is so: commands can be given, files are there, figures are those that were measured."""
 
 import json
 import re
@@ -22,8 +22,7 @@ READ_FROM = {  # a run's own record, and the page that quotes it
 def commands():
     for page in PAGES:
         for line in page.read_text("utf-8").splitlines():
-            for words in re.findall(r"(?:^|`|&& )(lookalike [a-z]+(?: [a-z_.]+=\S+?)+)(?=$|`| )", line):
-                yield words
+            yield from re.findall(r"(?:^|`|&& )(lookalike [a-z]+(?: [a-z_.]+=\S+?)+)(?=$|`| )", line)
 
 
 def test_the_readme_names_every_verb_there_is():
