@@ -116,7 +116,7 @@ def tints(fingerprints: Sequence[bytes]) -> NDArray[np.float32]:
     ground = np.median(thumbnails[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
     weight = np.abs(thumbnails - ground[:, None, None]).max(3, keepdims=True) + 1e-3
     means = (thumbnails * weight).sum((1, 2)) / weight.sum((1, 2))
-    return np.asarray(cv2.cvtColor(means[None] / 255, cv2.COLOR_RGB2LAB)[0], np.float32) if len(means) else means
+    return np.asarray(cv2.cvtColor(means[None] / 255, cv2.COLOR_RGB2LAB)[0] if len(means) else means, np.float32)
 
 
 # One picture

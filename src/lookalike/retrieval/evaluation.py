@@ -159,7 +159,7 @@ def _rank(queries: _Side, gallery: _Side, most_twins: int) -> _Ranking:
     """Search block by block. As many neighbours are kept as the metrics need, plus those that are left out of them."""
     order = np.argsort(np.argsort(gallery.images))
     keep = min(max(most_twins, max(KS)), len(gallery.images))
-    left_out = int(np.bincount(gallery.apart).max())
+    left_out = int(np.max(np.bincount(gallery.apart)))
     blocks = [
         _rank_block(queries.rows(slice(found.start, found.start + len(found.rows))), gallery, order, found, keep)
         for found in nearest(queries.vectors, gallery.vectors, order, k=keep + left_out)

@@ -20,9 +20,9 @@ def per_query(hits: np.ndarray, twins: np.ndarray, first: np.ndarray) -> dict[st
     """
     ranks = np.arange(1, hits.shape[1] + 1)
     within_r = hits & (ranks <= twins[:, None])
-    precision = hits.cumsum(1) / ranks
+    precision = np.cumsum(hits, axis=1) / ranks
     gains = 1 / np.log2(ranks[:10] + 1)
-    ideal = np.concatenate([[0.0], gains.cumsum()])
+    ideal = np.concatenate([[0.0], np.cumsum(gains)])
     return {
         **{f"recall@{k}": (first <= k).astype(float) for k in KS},
         "precision@1": hits[:, 0].astype(float),

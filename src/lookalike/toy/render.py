@@ -174,7 +174,7 @@ def mesh(sheets: list[Sheet]) -> Mesh:
     return Mesh(
         np.concatenate([sheet.points.reshape(-1, 3) for sheet in sheets]).astype(np.float32),
         np.concatenate([normals(sheet.points).reshape(-1, 3) for sheet in sheets]).astype(np.float32),
-        np.concatenate([_places(sheet, top) for sheet, top in zip(sheets, tops, strict=False)]),
+        np.concatenate([_places(sheet, top) for sheet, top in zip(sheets, tops.tolist(), strict=False)]),
         np.concatenate(
             [_grid_triangles(*sheet.points.shape[:2]) + k for sheet, k in zip(sheets, firsts, strict=False)]
         ),
