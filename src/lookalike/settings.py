@@ -216,7 +216,7 @@ class Train(Measure):
 class Evaluate(Measure):
     """`lookalike evaluate`: measure a run, or an untrained embedder, on a data set."""
 
-    match: str = setting("", 'what makes two pictures twins; "" takes the run\'s own, or product')
+    match: str = setting("", 'what makes two pictures twins; "" takes the run\'s own (as do the views), or product')
     run: str = setting("", "a run: its folder, or its name (newest)")
     embedder: Choice | None = setting(None, "instead of a run, something that learnt nothing here")
     dataset: str = setting("", 'a data set; "" takes the run\'s own')

@@ -197,7 +197,7 @@ def test_a_data_set_that_is_not_there_names_those_that_are(root):
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b"])
 def test_a_name_that_is_no_folder_is_refused(root, name):
-    with pytest.raises(DataError, match="a data set's name is letters"):
+    with pytest.raises(DataError, match="becomes a folder: letters"):
         versions.freeze(name, products(3), root=root)
 
 

@@ -58,14 +58,26 @@ def test_import_says_what_was_taken_in_and_what_comes_next(tmp_path):
 def test_import_into_the_catalog_and_freeze_makes_the_same_products(shop, tmp_path):
     lookalike("import", *TINY, "name=toy", "into=catalog", at=tmp_path)
     lookalike("import", *TINY, "name=toy", "into=catalog", at=tmp_path)  # twice is once
-    lookalike("freeze", "name=toy", at=tmp_path)
+    lookalike("freeze", "name=toy", "shop=toy", at=tmp_path)
     lookalike("freeze", "name=boots", "category=boots", at=tmp_path)
     from_catalog = pl.read_parquet(next((tmp_path / "data/datasets/toy").glob("*/products.parquet")))
     imported = pl.read_parquet(next((shop / "data/datasets/toy").glob("*/products.parquet")))
-    assert from_catalog.drop("attributes").equals(imported.drop("attributes"))
+    told = ["brand", "category", "color", "name", "price", "currency", "rating", "url"]
+    assert from_catalog.select(told).equals(imported.select(told))
+    assert from_catalog["product"].to_list() == [f"toy:{product}" for product in imported["product"]]
     boots = pl.read_parquet(next((tmp_path / "data/datasets/boots").glob("*/products.parquet")))
     assert set(boots["category"]) == {"Boots"}
     assert len(boots) == len(imported.filter(pl.col("category") == "Boots"))
+
+
+def test_two_sources_of_one_catalog_may_both_have_a_product_1(tmp_path):
+    for name, seed in (("boots", 1), ("bags", 2)):
+        lookalike("import", *TINY, f"adapter.seed={seed}", f"name={name}", "into=catalog", at=tmp_path)
+    lookalike("freeze", "name=both", at=tmp_path)
+    both = pl.read_parquet(next((tmp_path / "data/datasets/both").glob("*/products.parquet")))
+    assert both.group_by("shop").len().sort("shop")["shop"].to_list() == ["bags", "boots"]
+    assert both["style"].str.starts_with("boots:").sum() == (both["shop"] == "boots").sum()
+    lookalike("freeze", "name=some", "shop=boots", at=tmp_path)
 
 
 def test_a_training_leaves_the_run_folder_of_the_contract_and_is_measured_again_alike(shop):
@@ -89,6 +101,8 @@ def test_a_training_leaves_the_run_folder_of_the_contract_and_is_measured_again_
     lookalike("evaluate", "run=tiny", at=shop)
     again = json.loads(next((folder / "evaluations").glob("*/metrics.json")).read_text())
     assert again["test"] == metrics["test"]
+    lookalike("evaluate", "run=tiny", "query_view=outside", at=shop)  # another protocol, beside the first
+    assert len(list((folder / "evaluations").iterdir())) == 2
     assert "stands already" in lookalike("train", "experiment=quickstart", *SMALL, "name=tiny", "again=false", at=shop)
 
 

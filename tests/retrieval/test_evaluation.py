@@ -1,5 +1,7 @@
 """Vectors and a table to figures: against brute force, and by hand where protocols differ."""
 
+import tracemalloc
+
 import numpy as np
 import polars as pl
 import pytest
@@ -170,3 +172,28 @@ def test_vectors_that_cannot_be_compared_are_refused_not_scored(broken, said, me
 def test_vectors_of_nearly_length_one_are_taken():
     vectors = around(0, 1, 90, 91) * np.float32(1.0005)
     assert recall_at_1(vectors, table(["a", "a", "b", "b"]), protocol_for("product")) == 1
+
+
+def test_ties_at_the_cut_are_settled_by_id_even_where_all_vectors_are_equal():
+    """A collapsed network: which equal neighbours a search happens to keep must not decide a figure."""
+    count = 200
+    images = [f"{count - number:04d}" for number in range(count)]  # ids against the order of rows
+    rows = table([f"p{number // 2}" for number in range(count)], image=images)
+    found = evaluate(np.tile(around(0), (count, 1)), rows, protocol_for("product")).table
+    for image, rank in zip(found["image"], found["rank"], strict=True):
+        row = images.index(image)
+        twin = images[row ^ 1]
+        assert rank == sum(other < twin for other in images if other != image) + 1
+
+
+def test_memory_stays_flat_where_a_match_is_as_wide_as_a_category():
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(3000, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = table([f"p{number}" for number in range(3000)], category=["Boots"] * 3000)
+    tracemalloc.start()
+    figures = evaluate(vectors, rows, protocol_for("category")).figures
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert figures["recall@1"].value == 1
+    assert peak < 3000 * 3000 * 20  # all pairs at once, with their metrics, would be several times that

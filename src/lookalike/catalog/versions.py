@@ -21,7 +21,7 @@ from lookalike import files
 from lookalike.catalog.nearness import near_duplicates
 from lookalike.catalog.product import Product, SetAside, View
 from lookalike.catalog.splits import Assignment, Member, assign
-from lookalike.settings import DataError, Shares, SplitRule
+from lookalike.settings import DataError, Shares, SplitRule, folder_fault
 
 FORMAT = 1  # of the folder; a reader refuses another
 
@@ -75,7 +75,8 @@ def freeze(
     source: str = "",
 ) -> DataSet:
     """Split the products without a leak and write them as a version of `name`; the same content is the same version."""
-    check_name(name)
+    if fault := folder_fault(name):
+        raise DataError(f"name={name!r}: {fault}")
     if not products:
         raise DataError(f"{name}: nothing to freeze: no product with a usable picture was found{_why(set_aside)}")
     shares = shares or Shares()
@@ -223,6 +224,7 @@ def _product_row(product: Product, split: str, group: str) -> dict[str, Any]:
     return {
         **row,
         "product": product.key,
+        "style": _style(product),
         "price": "" if product.price is None else str(product.price),
         "attributes": json.dumps(product.attributes, sort_keys=True, ensure_ascii=False),
         "split": split,
@@ -277,9 +279,3 @@ def _why(set_aside: Sequence[SetAside]) -> str:
         f"{count} {reason}" for reason, count in Counter(one.reason for one in set_aside).most_common(5)
     )
     return f"; {len(set_aside)} rows were set aside ({reasons}). The first: {set_aside[0].text}"
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that cannot be a folder's."""
-    if not name or name.startswith(".") or not all(sign.isalnum() or sign in "-_." for sign in name):
-        raise DataError(f"name={name!r}: a data set's name is letters, digits, '-', '_' and '.'; it becomes a folder")

@@ -80,7 +80,8 @@ def _torch(_: Paths) -> Iterator[Finding]:
             mend="install both together with `uv pip install torch torchvision`; plain pip may mix two builds",
         )
         return
-    card = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU, the processor is used"
+    there = f"a {torch.cuda.get_device_name(0)} is there, but" if torch.cuda.is_available() else "no GPU;"
+    card = f"{there} training uses the processor"
     yield Finding(what="torch", says=f"{torch.__version__} with torchvision {torchvision.__version__}; {card}")
 
 

@@ -40,7 +40,7 @@ def _into_dataset(settings: Import) -> int:
 
 def _into_catalog(settings: Import, store: Store) -> int:
     number = store.begin_import(settings.adapter.name, settings.source, started=datetime.now(UTC))
-    found = _take(settings)
+    found = _take(settings, shop=settings.name)  # in a catalog of many sources product "1" of each is its own
     now = datetime.now(UTC)
     counts = store.upsert(found.products, seen=now)
     store.set_aside(found.set_aside, seen=now)
@@ -48,14 +48,16 @@ def _into_catalog(settings: Import, store: Store) -> int:
     store.end_import(number, ended=now, status="done" if found.products else "failed", counts=told)
     if not found.products:
         raise DataError(f"{settings.source}: no product with a usable picture; nothing was added to the catalog")
-    show.facts("into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name}"})
+    show.facts(
+        "into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name} shop={settings.name}"}
+    )
     return 0
 
 
-def _take(settings: Import) -> Intake:
+def _take(settings: Import, *, shop: str = "") -> Intake:
     rows = build.rows(settings.adapter, settings.source)
     with show.progress(f"reading {settings.source or settings.adapter.name}") as moved:
-        found = take_in(rows, places.pictures(settings.paths), threads=settings.threads, progress=moved)
+        found = take_in(rows, places.pictures(settings.paths), shop=shop, threads=settings.threads, progress=moved)
     _say_intake(found)
     return found
 

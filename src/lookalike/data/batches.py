@@ -44,7 +44,7 @@ class TrainingBatches:
 
 @dataclass(frozen=True)
 class PlainBatches:
-    """Every picture once, in order, with its row number: what validation eats."""
+    """Every picture once, in order: what validation eats."""
 
     pictures: np.ndarray
     size: int = 64

@@ -9,7 +9,8 @@ import numpy as np
 
 
 def product_batches(labels: np.ndarray, *, products: int, views: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """Row numbers (P * K,) of each batch of one epoch; every label with a twin comes once an epoch.
+    """Row numbers (P * K,) of each batch of one epoch; every label with a twin comes once an epoch, but for the last
+    few that fill no batch; another epoch leaves out others.
 
     Only labels with two pictures or more take part: a single picture has no twin to be pulled to. A label with fewer than K
     pictures repeats some. The draw follows from (seed, epoch) alone, so an epoch can be made again after a stop.

@@ -40,7 +40,7 @@ def render(
 
 
 def _svg(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss by step and val by epoch, as an SVG of plain paths that takes the page's own color."""
+    """Loss by step and val by epoch, as an SVG."""
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lookalike", "font.size": 9}):
         figure = Figure(figsize=(9, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)

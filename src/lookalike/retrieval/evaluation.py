@@ -17,6 +17,7 @@ from lookalike.retrieval.significance import interval
 from lookalike.settings import DataError
 
 NEAREST_KEPT = 5
+HELD = 2_000_000  # neighbours held at a time: a match as wide as a category takes smaller blocks, not more memory
 SLICES = ("category", "view")
 UNIT = 1e-3  # how far from one the length of a vector may be
 
@@ -65,7 +66,7 @@ class _Side:
 class _Ranking:
     """What the search brought each query. Lists of ids are ragged: a small gallery runs out of strangers."""
 
-    hits: np.ndarray  # (Q, k) whether the neighbour at this rank is a twin
+    metrics: dict[str, np.ndarray]  # (Q,) each
     first: np.ndarray  # (Q,) rank of the first twin, from 1
     score: np.ndarray  # (Q,) of the nearest
     nearest: list[list[str]]
@@ -76,16 +77,15 @@ def evaluate(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, se
     """Search every query among the gallery and score it. vectors (N, D) unit float32, in the order of table's rows."""
     asks, answers, twins, ranking = _searched(vectors, table, protocol)
     scored = table[asks[twins > 0]]
-    metrics = per_query(ranking.hits, twins[twins > 0], ranking.first)
     clusters = scored[protocol.cluster].to_numpy()
     return Evaluation(
         protocol=protocol,
         queries=len(scored),
         no_twin=int((twins == 0).sum()),
         gallery=len(answers),
-        figures=_figures(metrics, clusters, np.ones(len(scored), bool), seed),
-        slices=_slices(metrics, clusters, scored, seed),
-        table=_told(scored, metrics, ranking),
+        figures=_figures(ranking.metrics, clusters, np.ones(len(scored), bool), seed),
+        slices=_slices(ranking.metrics, clusters, scored, seed),
+        table=_told(scored, ranking),
     )
 
 
@@ -105,7 +105,7 @@ def _searched(
     """Row numbers of queries and gallery, the twins of each query, and the ranking of those queries that have one."""
     _refuse_unfit(vectors)
     everyone, asks, answers, twins = _asked(vectors, table, protocol)
-    ranking = _rank(everyone.rows(asks[twins > 0]), everyone.rows(answers), int(twins.max()))
+    ranking = _rank(everyone.rows(asks[twins > 0]), everyone.rows(answers), twins[twins > 0])
     return asks, answers, twins, ranking
 
 
@@ -155,17 +155,18 @@ def _twins(queries: _Side, gallery: _Side) -> np.ndarray:
     return twins
 
 
-def _rank(queries: _Side, gallery: _Side, most_twins: int) -> _Ranking:
-    """Search block by block. As many neighbours are kept as the metrics need, plus those that are left out of them."""
+def _rank(queries: _Side, gallery: _Side, twins: np.ndarray) -> _Ranking:
+    """Search and score block by block. As many neighbours are kept as the metrics need, plus those that are left out."""
     order = np.argsort(np.argsort(gallery.images))
-    keep = min(max(most_twins, max(KS)), len(gallery.images))
+    keep = min(max(int(twins.max()), max(KS)), len(gallery.images))
     left_out = int(np.max(np.bincount(gallery.apart)))
     blocks = [
-        _rank_block(queries.rows(slice(found.start, found.start + len(found.rows))), gallery, order, found, keep)
-        for found in nearest(queries.vectors, gallery.vectors, order, k=keep + left_out)
+        _rank_block(queries.rows(part), gallery, order, found, keep, twins[part])
+        for found in nearest(queries.vectors, gallery.vectors, order, k=keep + left_out, block=max(1, HELD // keep))
+        for part in [slice(found.start, found.start + len(found.rows))]
     ]
     return _Ranking(
-        hits=np.concatenate([block.hits for block in blocks]),
+        metrics={name: np.concatenate([block.metrics[name] for block in blocks]) for name in blocks[0].metrics},
         first=np.concatenate([block.first for block in blocks]),
         score=np.concatenate([block.score for block in blocks]),
         nearest=[names for block in blocks for names in block.nearest],
@@ -173,7 +174,9 @@ def _rank(queries: _Side, gallery: _Side, most_twins: int) -> _Ranking:
     )
 
 
-def _rank_block(queries: _Side, gallery: _Side, order: np.ndarray, found: Neighbours, keep: int) -> _Ranking:
+def _rank_block(
+    queries: _Side, gallery: _Side, order: np.ndarray, found: Neighbours, keep: int, twins: np.ndarray
+) -> _Ranking:
     allowed = gallery.apart[found.rows] != queries.apart[:, None]
     # those left out go behind the rest, which keeps its order; then only the first `keep` stand
     front = np.argsort(~allowed, axis=1, kind="stable")[:, :keep]
@@ -183,7 +186,7 @@ def _rank_block(queries: _Side, gallery: _Side, order: np.ndarray, found: Neighb
     for missed in np.flatnonzero(~hits.any(1)):
         first[missed] = _rank_beyond(queries.rows(slice(missed, missed + 1)), gallery, order)
     return _Ranking(
-        hits=hits,
+        metrics=per_query(hits, twins, first),
         first=first,
         score=np.take_along_axis(found.scores, front[:, :1], 1)[:, 0],
         nearest=_first_few(gallery.images[rows], allowed),
@@ -229,11 +232,11 @@ def _slices(
     }
 
 
-def _told(table: pl.DataFrame, metrics: dict[str, np.ndarray], ranking: _Ranking) -> pl.DataFrame:
+def _told(table: pl.DataFrame, ranking: _Ranking) -> pl.DataFrame:
     return table.select("image", "product", "style", "view", "category", "brand", "color").with_columns(
         pl.Series("rank", ranking.first.astype(np.int64)),
         pl.Series("score", ranking.score.astype(np.float64)),
-        *[pl.Series(name, values) for name, values in metrics.items()],
+        *[pl.Series(name, values) for name, values in ranking.metrics.items()],
         pl.Series("nearest", ranking.nearest, dtype=pl.List(pl.String)),
         pl.Series("nearest_strangers", ranking.strangers, dtype=pl.List(pl.String)),
     )

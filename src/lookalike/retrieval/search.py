@@ -16,7 +16,7 @@ DECIMALS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest of a block of queries. rows, scores (B, k): gallery row numbers (-1: none left), nearest first."""
+    """The nearest of a block of queries. rows, scores (B, k): gallery row numbers, nearest first."""
 
     start: int
     rows: np.ndarray
@@ -32,12 +32,25 @@ def nearest(
     """
     index = faiss.IndexFlatIP(gallery.shape[1])
     index.add(np.ascontiguousarray(gallery, np.float32))
+    k = min(k, len(gallery))
     for start in range(0, len(queries), block):
         asked = np.ascontiguousarray(queries[start : start + block], np.float32)
-        scores, rows = index.search(asked, min(k, len(gallery)))
-        yield Neighbours(start=start, **_settled(np.round(scores, DECIMALS), rows, order))
+        scores, rows = index.search(
+            asked, min(k + 1, len(gallery))
+        )  # one more, to see whether the cut falls into a tie
+        scores, rows = _settled(np.round(scores, DECIMALS), rows, order)
+        for tied in np.flatnonzero(scores[:, k - 1] == scores[:, -1]) if k < len(gallery) else ():
+            scores[tied], rows[tied] = _whole(asked[tied], gallery, order, k + 1)
+        yield Neighbours(start=start, rows=rows[:, :k], scores=scores[:, :k])
 
 
-def _settled(scores: np.ndarray, rows: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
+def _settled(scores: np.ndarray, rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     by = np.lexsort((order[rows], -scores), axis=1)
-    return {"rows": np.take_along_axis(rows, by, 1), "scores": np.take_along_axis(scores, by, 1)}
+    return np.take_along_axis(scores, by, 1), np.take_along_axis(rows, by, 1)
+
+
+def _whole(query: np.ndarray, gallery: np.ndarray, order: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """One query against all: which of many equal ones FAISS keeps is chance, and the protocol says it is their id."""
+    scores = np.round(gallery @ query, DECIMALS)
+    rows = np.lexsort((order, -scores))[:k]
+    return scores[rows], rows

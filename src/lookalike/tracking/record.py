@@ -6,6 +6,7 @@ In: settings, scalars, an evaluation's tables. Out: runs/<name>/<time>/. Never: 
 metrics.json is written last: a folder without it is a run that did not finish.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -91,6 +92,7 @@ def environment(*, dataset: str, seed: int) -> dict[str, Any]:
         "dataset": dataset,
         "seed": seed,
         "commit": _commit(),
+        "code": _code(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
@@ -154,12 +156,15 @@ def dataset_of(folder: Path) -> str:
 
 
 def same_run(runs: Path, settings: Any, dataset: str) -> Path | None:
-    """A finished run with these very settings on this very data set version, by this commit."""
-    wanted = _what(plain(settings))
+    """A finished run with these very settings on this very data set version, by this very code."""
+    wanted, code = _what(plain(settings)), _code()
     for folder in _finished(runs / settings.name):
-        told = environment_of(folder)
-        if _what(settings_of(folder)) == wanted and told["dataset"] == dataset and told["commit"] == _commit():
-            return _whole(folder)
+        try:
+            told = environment_of(folder)
+            if (_what(settings_of(folder)), told["dataset"], told.get("code")) == (wanted, dataset, code):
+                return _whole(folder)
+        except DataError:  # a damaged one is not the same, and no reason not to train
+            continue
     return None
 
 
@@ -227,12 +232,26 @@ def _new(folder: Path) -> Path:
 
 
 def _commit() -> str:
-    """The commit of the code that runs, with "+" where it has changes of its own; "" outside a checkout."""
-    where = Path(__file__).parent
+    """The commit of the code that runs, with "+" where it has changes of its own; "" outside a checkout of it."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists() or not (root / "pyproject.toml").is_file():
+        return ""  # installed; a repository around it would be somebody else's
 
     def git(*words: str) -> str:
-        command = ["git", "-C", str(where), *words]  # fixed words: nothing of a user's reaches it
+        command = ["git", "-C", str(root), *words]  # fixed words: nothing of a user's reaches it
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
-    commit = git("rev-parse", "--short=12", "HEAD")
-    return commit + ("+" if commit and git("status", "--porcelain", "--untracked-files=no") else "")
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if commit and git("status", "--porcelain", "--untracked-files=no") else "")
+    except OSError:  # no git on this machine
+        return ""
+
+
+def _code() -> str:
+    """A hash of the package's own sources: what the same settings mean, also between commits and without git."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(str(file.relative_to(package)).encode() + file.read_bytes())
+    return digest.hexdigest()[:12]

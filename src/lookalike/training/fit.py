@@ -56,12 +56,16 @@ class ToRecord(Callback):
 
     def __init__(self, log: Log) -> None:
         self.hand_on = log  # not `log`: Lightning puts its own function under that name
+        self.rates: dict[str, float] = {}
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ARG002
+        """Before a step: the rates it will learn at; once it is done the schedule has moved on."""
+        self.rates = {f"lr/{number}": group["lr"] for number, group in enumerate(trainer.optimizers[0].param_groups)}
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ARG002
         """After a step: its loss and the rates it learnt at."""
-        rates = {f"lr/{number}": group["lr"] for number, group in enumerate(trainer.optimizers[0].param_groups)}
         loss = float(trainer.callback_metrics["train/loss"])
-        self.hand_on({"train/loss": loss, **rates}, trainer.global_step, trainer.current_epoch)
+        self.hand_on({"train/loss": loss, **self.rates}, trainer.global_step, trainer.current_epoch)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """After an epoch: how val stands."""
