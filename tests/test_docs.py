@@ -27,7 +27,7 @@ def commands():
 
 def test_the_readme_names_every_verb_there_is():
     said = (ROOT / "README.md").read_text("utf-8")
-    assert all(verb in said for verb in VERBS if verb != "freeze")
+    assert [verb for verb in VERBS if f"lookalike {verb}" not in said] == []
 
 
 @pytest.mark.parametrize("words", sorted(set(commands())))

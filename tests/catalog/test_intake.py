@@ -70,7 +70,8 @@ def test_what_cannot_be_taken_in_is_set_aside_with_its_reason_and_the_rest_goes_
 
 
 def test_the_same_row_twice_is_one_view(tmp_path):
-    assert take_in([row(1, picture(1)), row(2, picture(1))], tmp_path).pictures == 1
+    found = take_in([row(1, picture(1)), row(2, picture(1))], tmp_path)
+    assert (found.rows, found.pictures, found.repeated) == (2, 1, 1)
 
 
 def test_the_same_picture_under_two_view_names_is_two_views(tmp_path):

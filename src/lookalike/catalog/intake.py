@@ -35,6 +35,11 @@ class Intake:
         return sum(len(product.views) for product in self.products)
 
     @property
+    def repeated(self) -> int:
+        """How many rows told a picture of a product once more."""
+        return self.rows - self.pictures - len(self.set_aside)
+
+    @property
     def reasons(self) -> dict[str, int]:
         """How many rows were set aside, by reason."""
         return dict(Counter(one.reason for one in self.set_aside).most_common())

@@ -1,6 +1,6 @@
 """Frozen data set versions: products in, an immutable folder named by its content out, and back.
 
-In: products with checked views. Out: `DataSet`. Never: changes a version, or reads one whose manifest does not match.
+In: products with checked views. Out: `DataSet`. Never: changes a sound version, or reads one whose manifest does not match.
 
     data/datasets/NAME/<version>/   products.parquet views.parquet set_aside.parquet manifest.json
     data/datasets/NAME/newest       the version that NAME alone means

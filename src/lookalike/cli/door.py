@@ -18,9 +18,8 @@ from lookalike.settings import Choice, ConfigError, folder_fault
 T = TypeVar("T")
 Tables = Mapping[str, Mapping[str, Callable[..., Any]]]  # by setting: the names that may be chosen, and what they make
 
-PLAIN = ConfigDict(
-    allow_inf_nan=False, coerce_numbers_to_str=True
-)  # `name=123` is a name; nan is no number to learn with
+# `name=123` is a name; nan is no number to learn with.
+PLAIN = ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
 def read(kind: type[T], said: Mapping[str, Any], tables: Tables, known_faults: Sequence[str] = ()) -> T:

@@ -70,6 +70,7 @@ def _say_intake(found: Intake) -> None:
             "products": len(found.products),
             "pictures": found.pictures,
             "set aside": len(found.set_aside),
+            **({"told twice": f"{found.repeated} (the same picture of the same product)"} if found.repeated else {}),
         },
     )
     if found.set_aside:

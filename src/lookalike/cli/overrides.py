@@ -35,7 +35,7 @@ def ready(kind: type, words: Sequence[str], configs: Path) -> Words:
     out = Words()
     sweeps = any(word in SWEEP for word in words)
     for place, word in enumerate(words):
-        if (word.startswith("-") and "=" not in word) or (place and words[place - 1] in FLAGS_WITH_VALUE):
+        if (word.startswith(("-", "~")) and "=" not in word) or (place and words[place - 1] in FLAGS_WITH_VALUE):
             out.given.append(word)
         elif "=" not in word:
             out.faults.append(f"{word!r}: a setting is written setting=value, without spaces around the sign")

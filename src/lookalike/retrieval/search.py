@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-DECIMALS = (
-    6  # scores equal to 1e-6 are ties: float32 products of equal vectors differ in the last bits with the batch's size
-)
+# Scores equal to so many decimals are ties: float32 products of equal vectors differ in the last bits with the batch's size.
+DECIMALS = 6
 
 
 @dataclass(frozen=True, kw_only=True)

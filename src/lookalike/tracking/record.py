@@ -1,6 +1,6 @@
 """The run folder: the local truth about a run.
 
-In: settings, scalars, an evaluation's tables. Out: runs/<name>/<time>/. Never: trains, measures, or calls anything outside.
+In: settings, scalars, an evaluation's tables. Out: runs/<name>/<time>/. Never: trains, measures, or asks a server.
 
     settings.yaml metrics.json per_query.parquet history.jsonl checkpoints/ environment.json
 metrics.json is written last: a folder without it is a run that did not finish.
