@@ -39,6 +39,7 @@ class DiskFullError(LookalikeError, OSError):
 
 LONGEST_NAME = 100
 LARGEST_SEED = 2**32 - 1  # numpy's
+SMALLEST = 16  # pixels of a side
 
 
 def setting(
@@ -148,32 +149,63 @@ class Audit:
 
 @dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """How a photograph becomes a square of pixels."""
+    """How a photograph becomes a square of numbers; what the backbone was trained with comes with the backbone."""
 
-    size: int = setting(112, "pixels of a side", least=16, most=1024)
+    size: int = setting(112, "pixels of a side; 0 takes the backbone's own", least=0, most=1024)
     resize: Literal["squash", "letterbox", "crop"] = setting("squash", "what happens to a picture that is not square")
+    interpolation: Literal["", "bicubic", "bilinear", "lanczos"] = setting("", 'how; "" takes the backbone\'s own')
     gray: bool = setting(False, "shape only: the luminance, in all three channels")
+    folded: bool = setting(False, "gray as one channel: the backbone's first weights are summed over color")
+    blur: float = setting(0.0, "standard deviation of a Gaussian blur, in pixels; 0 is none", least=0, most=16)
+    subtract: Literal["none", "mean", "median"] = setting("none", "taken from each picture, channel by channel")
+
+    def __post_init__(self) -> None:
+        if 0 < self.size < SMALLEST:
+            raise ValueError(f"size is {self.size}; give {SMALLEST} or more, or 0 for the backbone's own")
+        if self.folded and not self.gray:
+            raise ValueError("folded is for gray pictures; add pixels.gray=true")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """P x K: so many products, so many pictures of each."""
+    """Which pictures learn together. P x K: so many products, so many pictures of each."""
 
+    sampler: Literal["products", "pairs", "triplets", "plain"] = setting(
+        "products", "P x K; or P pairs, half of them twins; P triplets; or P x K pictures by chance (class transfer)"
+    )
     products: int = setting(16, "P: different products in a batch", least=2, most=4096)
     views: int = setting(2, "K: pictures of each; two at least, else no twin to learn from", least=2, most=64)
+    balance: str = setting("", 'a column, such as "category", whose values come equally often; "" is as they are')
+    workers: int = setting(0, "processes that make batches; 0 is the training's own", least=0, most=64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """AdamW with a warm-up and a cosine; the pretrained backbone learns slower than the new head."""
+    """AdamW with a warm-up and a schedule; the pretrained backbone learns slower than the new head."""
 
     head_lr: float = setting(1e-3, "learning rate of the head", least=1e-8, most=10)
     backbone_lr: float = setting(1e-4, "learning rate of the backbone; 0 freezes it", least=0, most=10)
+    loss_lr: float = setting(1e-2, "learning rate of a loss's own weights (proxies, classes)", least=1e-8, most=100)
+    layer_decay: float = setting(
+        1.0, "each stage nearer the input learns at this share of the next", least=0.01, most=1
+    )
     weight_decay: float = setting(1e-4, "AdamW's weight decay", least=0, most=1)
     warmup: float = setting(0.1, "share of the steps that warm up", least=0, most=0.9)
+    schedule: Literal["cosine", "plateau", "constant"] = setting("cosine", "plateau: a tenth where val stands still")
+    plateau: int = setting(2, "epochs without gain that schedule=plateau waits", least=1, most=1000)
+    accumulate: int = setting(1, "batches whose gradients are added up to one step", least=1, most=1024)
     frozen_statistics: bool = setting(
-        True, "batch norm keeps its pretrained statistics: small batches would spoil them"
+        True,
+        "batch norm keeps its pretrained statistics (random weights have none), and the backbone drops nothing out",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Cross-batch memory: embeddings of earlier batches that serve as more twins and strangers."""
+
+    size: int = setting(0, "embeddings remembered; 0 is no memory", least=0, most=10_000_000)
+    warmup: int = setting(1, "epochs before it is used: early embeddings are soon stale", least=0, most=10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,8 +213,20 @@ class Measure:
     """What counts as a hit, and who asks whom."""
 
     match: str = setting("product", "what makes two pictures twins: product, style, category, brand or an attribute")
-    query_view: str = setting("", 'only views of this name ask, e.g. "outside"')
-    gallery_view: str = setting("", "only views of this name answer")
+    query_view: str | None = setting("", 'only views of this name ask, e.g. "outside"; "" is all')
+    gallery_view: str | None = setting("", 'only views of this name answer; "" is all')
+    color_weight: float | None = setting(
+        None, "weight of the color histogram beside the shape; null is 0, or the run's own", least=0, most=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wandb:
+    """Where Weights & Biases shows the runs. WANDB_MODE=offline keeps them on this machine."""
+
+    project: str = setting("lookalike", "the project")
+    entity: str = setting("", 'the team; "" is your own')
+    group: str = setting("", 'runs that belong together; "" is none')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,19 +238,45 @@ class Train(Measure):
     pixels: Pixels = setting(Pixels, "how a photograph becomes pixels")
     backbone: Choice = setting(..., "the network that sees")
     head: Choice = setting(..., "what turns features into the embedding")
+    start: Choice | None = setting(None, "a closed form, fitted on train, that the head starts from")
+    finish: Choice | None = setting(None, "a closed form, fitted on train, behind the trained network")
     loss: Choice = setting(..., "what pulls twins together and pushes strangers apart")
+    miner: Choice | None = setting(None, "which pairs or triplets of a batch the loss is given")
+    memory: Memory = setting(Memory, "cross-batch memory")
     augment: Choice = setting(..., "what is done to pictures while learning")
-    batch: Batch = setting(Batch, "P x K")
+    batch: Batch = setting(Batch, "which pictures learn together")
     optimiser: Optimiser = setting(Optimiser, "rates and decay")
-    epochs: int = setting(6, "passes over the training products", least=1, most=10_000)
+    epochs: int = setting(
+        6, "passes over the training products; 0 learns nothing but closed forms", least=0, most=10_000
+    )
+    patience: int = setting(0, "epochs without gain on val before it stops early; 0 never does", least=0, most=10_000)
+    average: float = setting(
+        0.0, "decay of a running average of the weights, which is then kept; 0 is none", least=0, most=0.99999
+    )
+    blend: bool = setting(False, "mix trained with pretrained weights by the share that val likes best")
+    mirror: bool = setting(False, "embed each picture and its mirror image, and average: slower, steadier")
+    precision: Literal["float32", "bfloat16", "probe"] = setting(
+        "float32", "probe: the quicker one, found by timing both"
+    )
+    compile: bool = setting(False, "torch.compile the network: a minute at first, sometimes quicker after")
+    save_every: int = setting(0, "steps between checkpoints within an epoch; 0 is at its end alone", least=0)
     seed: int = setting(0, "weights, batches and augmentation follow from it", least=0, most=LARGEST_SEED)
     threads: int = setting(2, "processor threads; the same number gives the same weights", least=1, most=256)
+    tracking: Literal["local", "wandb", "both"] = setting(
+        "local", "the run folder; both: W&B mirrors it where it can; wandb: W&B must, or nothing begins"
+    )
+    wandb: Wandb = setting(Wandb, "where W&B shows the runs")
     plan: bool = setting(False, "print what would happen, and stop")
     again: bool = setting(True, "false: a finished run with these very settings is shown, not repeated")
     paths: Paths = setting(Paths, "where things live")
 
     def __post_init__(self) -> None:
-        if not self.optimiser.backbone_lr and self.head.name == "identity":
+        if not self.epochs and self.blend:
+            raise ValueError(
+                "blend mixes trained weights with pretrained ones, and epochs=0 trains none; leave blend out"
+            )
+        learns = self.optimiser.backbone_lr or self.head.name != "identity" or not self.epochs
+        if not learns:
             raise ValueError(
                 "nothing would learn: the backbone is frozen and head=identity has no weights; head=linear has"
             )
@@ -216,23 +286,27 @@ class Train(Measure):
 class Evaluate(Measure):
     """`lookalike evaluate`: measure a run, or an untrained embedder, on a data set."""
 
-    match: str = setting("", 'what makes two pictures twins; "" takes the run\'s own (as do the views), or product')
+    match: str = setting("", 'what makes two pictures twins; "" takes the run\'s own, or product')
+    query_view: str | None = setting(None, 'only views of this name ask; "" is all; null takes both of the run\'s own')
+    gallery_view: str | None = setting(None, 'only views of this name answer; "" is all; null as above')
     run: str = setting("", "a run: its folder, or its name (newest)")
     embedder: Choice | None = setting(None, "instead of a run, something that learnt nothing here")
     dataset: str = setting("", 'a data set; "" takes the run\'s own')
     split: Literal["train", "val", "test", "all"] = setting("test", "which pictures are measured")
+    judgements: str = setting("", "a CSV of what people judged: rows head, close, far; pictures or products by id")
     pixels: Pixels | None = setting(None, "for an untrained embedder; a run brings its own")
-    seed: int = setting(0, "of the intervals", least=0, most=LARGEST_SEED)
+    mirror: bool = setting(False, "for an untrained network: average with the mirror image; a run brings its own")
+    seed: int = setting(0, "of the intervals, and of embedder=random", least=0, most=LARGEST_SEED)
     threads: int = setting(2, "processor threads", least=1, most=256)
     paths: Paths = setting(Paths, "where things live")
 
     def __post_init__(self) -> None:
         if bool(self.run) == bool(self.embedder):
-            raise ValueError("give exactly one of run=RUN and embedder=pretrained|random")
+            raise ValueError("give exactly one of run=RUN and embedder=pretrained|color_histogram|random")
         if self.embedder and not self.dataset:
             raise ValueError("an untrained embedder needs dataset=NAME")
-        if self.run and self.pixels:
-            raise ValueError("a run brings the pixels it learnt from; leave pixels out")
+        if self.run and (self.pixels or self.mirror):
+            raise ValueError("a run brings the pixels it learnt from; leave pixels and mirror out")
 
 
 @dataclass(frozen=True, kw_only=True)
