@@ -1,1 +1,1 @@
-"""Floor 1: what is wanted of embeddings, as pure functions. Their signatures are their settings."""
+"""Floor 1: what is wanted of embeddings: pure functions whose signatures are their settings; modules where something is kept."""
