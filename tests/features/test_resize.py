@@ -58,9 +58,19 @@ def test_shrinking_averages_what_it_leaves_out():
     assert np.abs(inside.astype(int) - 128).max() <= 2
 
 
-def test_squash_is_the_antialiased_bicubic_of_torch():
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_squash_is_the_antialiased_interpolation_of_torch(interpolation):
     picture = np.random.default_rng(1).integers(0, 256, (90, 61, 3), dtype=np.uint8)
     planes = torch.from_numpy(picture).permute(2, 0, 1)[None].double()
-    exact = torch.nn.functional.interpolate(planes, (32, 32), mode="bicubic", antialias=True)
+    exact = torch.nn.functional.interpolate(planes, (32, 32), mode=interpolation, antialias=True)
     exact = exact.clamp(0, 255)[0].permute(1, 2, 0).numpy()
-    assert np.abs(resize(picture, 32, "squash") - exact).max() < 3  # Pillow rounds after each of its two passes
+    found = resize(picture, 32, "squash", interpolation)
+    assert np.abs(found - exact).max() < 3  # Pillow rounds after each of its two passes
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_each_interpolation_gives_other_pixels_and_bicubic_is_the_one_left_unsaid(how):
+    picture = np.random.default_rng(1).integers(0, 256, (90, 61, 3), dtype=np.uint8)
+    found = {name: resize(picture, 32, how, name).tobytes() for name in ("bicubic", "bilinear", "lanczos")}
+    assert len(set(found.values())) == 3
+    assert resize(picture, 32, how).tobytes() == found["bicubic"]
