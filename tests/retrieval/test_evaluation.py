@@ -1,5 +1,6 @@
 """Vectors and a table to figures: against brute force, and by hand where protocols differ."""
 
+import json
 import tracemalloc
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.retrieval import evaluation
-from lookalike.retrieval.evaluation import evaluate, recall_at_1
+from lookalike.retrieval import ranking
+from lookalike.retrieval.evaluation import evaluate, map_at_r
 from lookalike.retrieval.protocol import protocol_for
+from lookalike.retrieval.significance import interval
 from lookalike.settings import DataError
 
 
@@ -143,13 +145,91 @@ def test_the_order_of_rows_does_not_matter(order):
     )
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.floats(0.9995, 1.0005))
+def test_turning_all_vectors_or_stretching_them_a_little_does_not_matter(seed, scale):
+    vectors, rows = random_case(9, count=30, products=8)
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(6, 6)))[0]
+    turned = (vectors @ turn * scale).astype(np.float32)
+    plain, other = (evaluate(one, rows, protocol_for("product")).table["rank"] for one in (vectors, turned))
+    assert plain.to_list() == other.to_list()
+
+
+def four_products(**columns):
+    """Products a to d, of two pictures each, each beside its twin."""
+    rows = table([one for one in "abcd" for _ in range(2)], **columns)
+    return around(0, 1, 90, 91, 180, 181, 270, 271), rows
+
+
+def told(slices):
+    return {label: (one["recall@1"].value, one["recall@1"].queries) for label, one in slices.items()}
+
+
 def test_slices_count_their_queries():
-    rows = table(["a", "a", "b", "b"], category=["Boots", "Boots", "Bags", "Bags"])
-    slices = evaluate(around(0, 1, 90, 91), rows, protocol_for("product")).slices["category"]
-    assert {name: (one["recall@1"].value, one["recall@1"].queries) for name, one in slices.items()} == {
-        "Bags": (1.0, 2),
-        "Boots": (1.0, 2),
-    }
+    vectors, rows = four_products(category=["Boots"] * 4 + ["Bags"] * 4, brand=["x"] * 4 + ["y"] * 2 + [""] * 2)
+    found = evaluate(vectors, rows, protocol_for("product"))
+    assert told(found.slices["category"]) == {"Bags": (1.0, 4), "Boots": (1.0, 4)}
+    assert told(found.slices["brand"]) == {"x": (1.0, 4)}  # y is one product alone: nothing to draw an interval from
+    assert found.slices_left_out["brand"] == {"values": 1, "queries": 2, "untold": 2}
+    assert "color" not in found.slices
+
+
+def test_slices_by_price_and_by_an_attribute():
+    vectors, rows = four_products(
+        price=["20", "20", "40", "40", "60", "60", "", ""], currency=["USD"] * 8, heel=["high"] * 4 + ["flat"] * 4
+    )
+    found = evaluate(vectors, rows, protocol_for("product"), slices=("heel", "price"))
+    assert list(found.slices) == ["heel"]  # each price is one product's
+    assert told(found.slices["heel"]) == {"flat": (1.0, 4), "high": (1.0, 4)}
+    assert found.slices_left_out["price"] == {"values": 3, "queries": 6, "untold": 2}
+    with pytest.raises(DataError, match="slices=heal: .*heel"):
+        evaluate(vectors, rows, protocol_for("product"), slices=("heal",))
+
+
+def test_a_slice_has_the_figures_and_the_interval_of_its_queries_alone():
+    vectors, rows = random_case(3)
+    rows = rows.with_columns(category=pl.Series(["Boots", "Bags"] * 30))
+    found = evaluate(vectors, rows, protocol_for("product"), seed=7)
+    boots = found.table.filter(pl.col("category") == "Boots")
+    figure = found.slices["category"]["Boots"]["map@r"]
+    assert figure.value == pytest.approx(boots["map@r"].mean())
+    wanted = interval(boots["map@r"].to_numpy(), boots["product"].to_numpy(), seed=7)
+    assert (figure.low, figure.high) == wanted
+
+
+def test_an_attribute_can_make_twins():
+    rows = table("abcd", heel=["high", "flat", "high", "flat"])
+    found = evaluate(around(0, 10, 20, 90), rows, protocol_for("heel"))
+    assert found.table["rank"].to_list() == [2, 3, 2, 2]
+    assert found.protocol.left_out == "product"
+
+
+def test_the_table_tells_the_ranks_of_the_twins_and_how_many_there_are():
+    found = evaluate(around(0, 1, 2, 3, 40), table(["a", "s", "a", "t", "a"]), protocol_for("product"))
+    first = found.table.row(0, named=True)
+    assert (first["twins"], first["hits"]) == (2, [2, 4])
+    shallow = evaluate(around(0, 1, 2, 3, 40), table(["a", "s", "a", "t", "a"]), protocol_for("product"), depth=2)
+    assert shallow.table["hits"].to_list()[0] == [2]
+    assert shallow.figures == found.figures  # the depth is of the table alone
+
+
+def test_an_evaluation_is_told_in_plain_values():
+    vectors, rows = four_products(category=["Boots"] * 4 + ["Bags"] * 4)
+    said = json.loads(json.dumps(evaluate(vectors, rows, protocol_for("product")).told(), allow_nan=False))
+    assert said["test"]["recall@1"] == {"value": 1.0, "ci95": [1.0, 1.0], "queries": 8}
+    assert (said["test"]["queries"], said["test"]["no_twin"], said["test"]["gallery"]) == (8, 0, 8)
+    assert said["slices"]["category"]["Boots"]["recall@1"]["queries"] == 4
+    assert said["slices_left_out"]["category"] == {"values": 0, "queries": 0, "untold": 0}
+
+
+@pytest.mark.parametrize("held", [100, 2_000_000])  # few queries at a time, and all at once
+def test_ranks_far_beyond_the_nearest_kept_equal_brute_force(held, monkeypatch):
+    monkeypatch.setattr(ranking, "HELD", held)
+    vectors, rows = random_case(1, count=150, products=60)
+    found = evaluate(vectors, rows, protocol_for("product"))
+    assert (found.table["rank"] > 21).sum() > 50
+    wanted = brute_force(vectors, rows["product"].to_list())
+    assert dict(zip(found.table["image"].cast(int), found.table["rank"], strict=True)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -162,7 +242,7 @@ def test_slices_count_their_queries():
         (1.002, "0 are not finite, 2 are not of length one"),
     ],
 )
-@pytest.mark.parametrize("measure", [evaluate, recall_at_1])
+@pytest.mark.parametrize("measure", [evaluate, map_at_r])
 def test_vectors_that_cannot_be_compared_are_refused_not_scored(broken, said, measure):
     vectors = around(0, 1, 90, 91)
     vectors[1:3] *= np.float32(broken)
@@ -172,7 +252,7 @@ def test_vectors_that_cannot_be_compared_are_refused_not_scored(broken, said, me
 
 def test_vectors_of_nearly_length_one_are_taken():
     vectors = around(0, 1, 90, 91) * np.float32(1.0005)
-    assert recall_at_1(vectors, table(["a", "a", "b", "b"]), protocol_for("product")) == 1
+    assert map_at_r(vectors, table(["a", "a", "b", "b"]), protocol_for("product")) == 1
 
 
 def test_ties_at_the_cut_are_settled_by_id_even_where_all_vectors_are_equal():
@@ -200,7 +280,7 @@ def test_memory_stays_flat_where_a_match_is_as_wide_as_a_category(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = table([f"p{number}" for number in range(1500)], category=["Boots"] * 1500)
-    monkeypatch.setattr(evaluation, "HELD", 1500 * 100)
+    monkeypatch.setattr(ranking, "HELD", 1500 * 100)
     in_blocks = peak_of(vectors, rows)
-    monkeypatch.setattr(evaluation, "HELD", 1500 * 1500)
+    monkeypatch.setattr(ranking, "HELD", 1500 * 1500)
     assert in_blocks < peak_of(vectors, rows) / 5

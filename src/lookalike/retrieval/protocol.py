@@ -36,7 +36,7 @@ class Protocol:
             "no_twin": "counted, never scored",
             "self": f"the query's own {self.left_out} is left out of its gallery, by id, never by position",
             "ties": "score rounded to 1e-6, then image id",
-            "similarity": "cosine",
+            "similarity": _similarity(self.color_weight),
             "intervals": f"95 %, percentile bootstrap over {self.cluster}s, 2000 draws",
         }
 
@@ -88,6 +88,12 @@ def _view(table: pl.DataFrame, view: str) -> np.ndarray:
         there = ", ".join(sorted(filter(None, table["view"].unique()))) or "none named"
         raise DataError(f"no picture has the view {view!r}; there are: {there}")
     return (table["view"] == view).to_numpy() if view else np.ones(len(table), bool)
+
+
+def _similarity(color_weight: float) -> str:
+    if not color_weight:
+        return "cosine"
+    return f"{1 - color_weight:g} x cosine of the shapes + {color_weight:g} x cosine of the colors"
 
 
 def _of_view(view: str) -> str:

@@ -1,55 +1,72 @@
 """Who is nearest: exact inner-product search on unit vectors with FAISS.
 
-In: vectors and ids. Out: for each query, gallery row numbers and scores, nearest first, ties by id. Never: says what a hit is.
+In: queries and a gallery, whose order settles ties. Out: for each query, gallery row numbers and scores, nearest first.
+Never: says what a hit is, or copies the gallery.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import faiss
 import numpy as np
 
+from lookalike.settings import DataError
+
 # Scores equal to so many decimals are ties: float32 products of equal vectors differ in the last bits with the batch's size.
 DECIMALS = 6
+UNIT = 1e-3  # how far from one the length of a vector may be
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest of a block of queries. rows, scores (B, k): gallery row numbers, nearest first."""
+    """The nearest of some queries. rows, scores (B, k): gallery row numbers, nearest first, ties by row."""
 
-    start: int
     rows: np.ndarray
     scores: np.ndarray
 
 
-def nearest(
-    queries: np.ndarray, gallery: np.ndarray, order: np.ndarray, *, k: int, block: int = 1024
-) -> Iterator[Neighbours]:
-    """The k nearest of each query, a block at a time so that memory stays flat.
-
-    queries (Q, D), gallery (N, D) unit float32; order (N,) the rank of each gallery row's id, which breaks ties.
-    """
-    index = faiss.IndexFlatIP(gallery.shape[1])
-    index.add(np.ascontiguousarray(gallery, np.float32))
+def nearest(queries: np.ndarray, gallery: np.ndarray, *, k: int) -> Neighbours:
+    """The k nearest of each query. queries (B, D), gallery (N, D): unit, float32, contiguous; the lower row wins a tie."""
     k = min(k, len(gallery))
-    for start in range(0, len(queries), block):
-        asked = np.ascontiguousarray(queries[start : start + block], np.float32)
-        scores, rows = index.search(
-            asked, min(k + 1, len(gallery))
-        )  # one more, to see whether the cut falls into a tie
-        scores, rows = _settled(np.round(scores, DECIMALS), rows, order)
-        for tied in np.flatnonzero(scores[:, k - 1] == scores[:, -1]) if k < len(gallery) else ():
-            scores[tied], rows[tied] = _whole(asked[tied], gallery, order, k + 1)
-        yield Neighbours(start=start, rows=rows[:, :k], scores=scores[:, :k])
+    one_more = min(k + 1, len(gallery))  # to see whether the cut falls into a tie
+    scores, rows = faiss.knn(queries, gallery, one_more, metric=faiss.METRIC_INNER_PRODUCT)
+    scores = rounded(scores)
+    _settle(scores, rows)
+    for tied in np.flatnonzero(scores[:, k - 1] == scores[:, k]) if one_more > k else ():
+        scores[tied, :k], rows[tied, :k] = _whole(queries[tied], gallery, k)
+    return Neighbours(rows=rows[:, :k], scores=scores[:, :k])
 
 
-def _settled(scores: np.ndarray, rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    by = np.lexsort((order[rows], -scores), axis=1)
-    return np.take_along_axis(scores, by, 1), np.take_along_axis(rows, by, 1)
+def rounded(scores: np.ndarray) -> np.ndarray:
+    """Scores in which ties are equal."""
+    return np.round(scores, DECIMALS)
 
 
-def _whole(query: np.ndarray, gallery: np.ndarray, order: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """One query against all: which of many equal ones FAISS keeps is chance, and the protocol says it is their id."""
-    scores = np.round(gallery @ query, DECIMALS)
-    rows = np.lexsort((order, -scores))[:k]
+def refuse_unfit(vectors: np.ndarray) -> None:
+    """Not a number is neither near nor far, so a search that meets it brings anything, even a perfect score."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))  # without a copy as large as the vectors
+    finite = np.isfinite(lengths) | np.isfinite(vectors).all(1)
+    unfit = ~(np.abs(lengths - 1) <= UNIT)
+    if unfit.any():
+        raise DataError(
+            f"{unfit.sum()} of {len(vectors)} vectors cannot be compared: {(~finite).sum()} are not finite, "
+            f"{(unfit & finite).sum()} are not of length one. A training that diverged leaves such a network: "
+            "train again at a lower learning rate (optimiser.head_lr, optimiser.backbone_lr)"
+        )
+
+
+def _settle(scores: np.ndarray, rows: np.ndarray) -> None:
+    """Put equal scores in the order of their rows. scores (B, k), falling, stay as they are; rows (B, k) change."""
+    tied = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(1))
+    by = np.lexsort((rows[tied], -scores[tied]), axis=1)
+    rows[tied] = np.take_along_axis(rows[tied], by, 1)
+
+
+def _whole(query: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """One query against all: which of many equal ones FAISS keeps is chance, and the protocol says it is by id."""
+    scores = rounded(gallery @ query)
+    cut = np.partition(scores, -k)[-k]
+    ahead = np.flatnonzero(scores > cut)
+    rows = np.concatenate([ahead, np.flatnonzero(scores == cut)[: k - len(ahead)]])
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
     return scores[rows], rows
