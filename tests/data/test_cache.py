@@ -1,5 +1,6 @@
 """The decoded cache: made once, whole or not there, in the order asked for."""
 
+import hashlib
 import io
 import json
 import os
@@ -52,11 +53,12 @@ def files(store, ending):
 
 
 @pytest.mark.parametrize("how", ["squash", "letterbox", "crop"])
-def test_each_row_is_its_picture_decoded_and_resized(store, how):
-    found = squares(store, resize=how)
+@pytest.mark.parametrize("interpolation", ["bicubic", "lanczos"])
+def test_each_row_is_its_picture_decoded_and_resized(store, how, interpolation):
+    found = squares(store, resize=how, interpolation=interpolation)
     assert found.shape == (10, SIZE, SIZE, 3)
     for row, number in zip(found, range(10), strict=True):
-        np.testing.assert_array_equal(row, resize(decode(jpeg(number), at_least=SIZE), SIZE, how))
+        np.testing.assert_array_equal(row, resize(decode(jpeg(number), at_least=SIZE), SIZE, how, interpolation))
 
 
 def test_the_second_call_maps_what_the_first_one_made(store):
@@ -85,11 +87,18 @@ def test_pictures_of_another_map_are_copied_not_decoded(store):
     np.testing.assert_array_equal(squares(store)[:8], old)
 
 
-@pytest.mark.parametrize("options", [{"size": 25}, {"resize": "crop"}])
-def test_another_size_or_resize_is_another_map(store, options):
+@pytest.mark.parametrize("options", [{"size": 25}, {"resize": "crop"}, {"interpolation": "bilinear"}])
+def test_another_size_resize_or_interpolation_is_another_map(store, options):
     squares(store)
     squares(store, **options)
     assert len(files(store, ".pixels")) == 2
+
+
+def test_a_map_made_before_interpolation_was_a_choice_is_still_found(store):
+    squares(store, interpolation="bicubic")
+    words = ["1", str(SIZE), "squash", *store.shas]  # as they were named then
+    key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
+    assert files(store, ".pixels") == [store.root / f"squash-{SIZE}" / f"{key}.pixels"]
 
 
 def test_no_pictures_are_an_empty_array(store):

@@ -4,8 +4,8 @@ In: names of kept pictures, a size, a way to resize. Out: (N, S, S, 3) uint8, re
 Never: changes a picture, shows a half-written map, or holds more than a few pictures in memory while it fills one.
 
 A map is two files named by what is in it: `<key>.pixels`, the squares one after another, and, written last,
-`<key>.json` with the names and a checksum of each square. Squares that another map of this size and resize holds are
-copied from it, so ten pictures more cost ten decodings. All of it can be deleted at any time, and is made again.
+`<key>.json` with the names and a checksum of each square. Squares that another map, resized the same
+way, holds are copied from it, so ten pictures more cost ten decodings. All can be deleted at any time, and is made again.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.images import PictureError, decode
 from lookalike.catalog.pictures import path_of, read
-from lookalike.features.resize import How
+from lookalike.features.resize import How, Interpolation
 from lookalike.features.resize import resize as to_square
 from lookalike.files import write_json, writing_to
 from lookalike.settings import DataError, DiskFullError
@@ -62,6 +62,7 @@ def decoded(
     *,
     size: int,
     resize: How,
+    interpolation: Interpolation = "bicubic",
     progress: Callable[[int], None] | None = None,
     threads: int = 2,
 ) -> Squares:
@@ -73,20 +74,24 @@ def decoded(
     if not shas:
         return np.empty((0, size, size, 3), np.uint8)
     told = progress or (lambda _: None)
-    folder = root / f"{resize}-{size}"
-    path = folder / f"{_key(shas, size, resize)}.pixels"
+    ways = (
+        [resize] if interpolation == "bicubic" else [resize, interpolation]
+    )  # as maps were named when it was the only one
+    folder = root / "-".join([*ways, str(size)])
+    path = folder / f"{_key(shas, size, ways)}.pixels"
     if found := _open(path, size):
         told(len(shas))
         return found.squares
-    square_of = partial(_square, known=_known(folder, size), pictures=pictures, size=size, how=resize)
+    to_size = partial(to_square, size=size, how=resize, interpolation=interpolation)
+    square_of = partial(_square, known=_known(folder, size), pictures=pictures, size=size, to_size=to_size)
     _make(path, shas, square_of, size * size * 3, told, threads)
     if made := _open(path, size):
         return made.squares
     raise DataError(f"{path}: not what was written a moment ago. Does something else write there? Else check the disk.")
 
 
-def _key(shas: Sequence[str], size: int, how: How) -> str:
-    return hashlib.sha256("\n".join([str(FORMAT), str(size), how, *shas]).encode()).hexdigest()[:32]
+def _key(shas: Sequence[str], size: int, ways: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join([str(FORMAT), str(size), *ways, *shas]).encode()).hexdigest()[:32]
 
 
 def _open(path: Path, size: int) -> _Map | None:
@@ -112,7 +117,14 @@ def _known(folder: Path, size: int) -> dict[str, tuple[_Map, int]]:
     return {sha: (found, row) for found in maps if found for row, sha in enumerate(found.shas)}
 
 
-def _square(sha: str, *, known: dict[str, tuple[_Map, int]], pictures: Path, size: int, how: How) -> Squares:
+def _square(
+    sha: str,
+    *,
+    known: dict[str, tuple[_Map, int]],
+    pictures: Path,
+    size: int,
+    to_size: Callable[[Squares], Squares],
+) -> Squares:
     """One picture's square (size, size, 3), copied or decoded."""
     if sha in known:
         found, row = known[sha]
@@ -124,7 +136,7 @@ def _square(sha: str, *, known: dict[str, tuple[_Map, int]], pictures: Path, siz
     except PictureError as wrong:
         where = path_of(pictures, sha)
         raise DataError(f"{where}: {wrong} ({wrong.reason}). Import its source again, which sets it aside.") from wrong
-    return to_square(pixels, size, how)
+    return to_size(pixels)
 
 
 def _make(
