@@ -1,88 +1,42 @@
-"""Runs a training: Lightning's trainer around ready-made parts, the best weights kept by val.
+"""Runs a training: Lightning's trainer around ready-made parts. Started again after a kill, it goes on as if nothing had been.
 
-In: a MetricLearner, batches, a run folder. Out: checkpoints/best.ckpt and last.ckpt, and what was logged. Never: reads test.
+In: a MetricLearner, batches, a run folder. Out: checkpoints/trained.ckpt and last.ckpt, and what was logged. Never: reads test.
 """
 
-import io
 import logging
+import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
-from pytorch_lightning.plugins.io import TorchCheckpointIO
-from torch import Tensor
+from pytorch_lightning.callbacks import Callback, ProgressBar
 
 from lookalike import files
 from lookalike.data.batches import PlainBatches, TrainingBatches
-from lookalike.models.embedder import Embedder
-from lookalike.settings import DataError
-from lookalike.training.module import CHOSEN_BY, MetricLearner
+from lookalike.models.checkpoint import must_be
+from lookalike.training.arithmetic import WAYS, Way, lay_out
+from lookalike.training.callbacks import EpochDraws, Log, Say, ToRecord
+from lookalike.training.checkpoints import LAST, TRAINED, Keeper, WholeCheckpoints, resumable
+from lookalike.training.module import MetricLearner
 
-MEND = "restore it from a copy, or train again"
-Log = Callable[[Mapping[str, float], int, int], None]  # scalars, step, epoch
+BEGIN_ANEW = f"restore it from a copy, or remove {LAST} beside it, and the same command begins this run anew"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
     """What a training left."""
 
-    best: Path
-    sha256: str  # of best, so that a reader can tell whether it is still these weights
+    trained: Path
+    sha256: str  # of trained, so that a reader can tell whether it is still these weights
     best_score: float
-    best_epoch: int
-
-
-class EpochDraws(Callback):
-    """Tells the batches which epoch is drawn."""
-
-    def __init__(self, batches: TrainingBatches) -> None:
-        self.batches = batches
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Before the epoch's first batch."""
-        self.batches.set_epoch(trainer.current_epoch)
-
-
-class ToRecord(Callback):
-    """Hands every logged scalar on."""
-
-    def __init__(self, log: Log) -> None:
-        self.hand_on = log  # not `log`: Lightning puts its own function under that name
-        self.rates: dict[str, float] = {}
-
-    def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ARG002
-        """Before a step: the rates it will learn at; once it is done the schedule has moved on."""
-        self.rates = {f"lr/{number}": group["lr"] for number, group in enumerate(trainer.optimizers[0].param_groups)}
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ARG002
-        """After a step: its loss and the rates it learnt at."""
-        loss = float(trainer.callback_metrics["train/loss"])
-        self.hand_on({"train/loss": loss, **self.rates}, trainer.global_step, trainer.current_epoch)
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """After an epoch: how val stands."""
-        if not trainer.sanity_checking:
-            self.hand_on(
-                {CHOSEN_BY: float(trainer.callback_metrics[CHOSEN_BY])}, trainer.global_step, trainer.current_epoch
-            )
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or not there, as every file of this house; a full disk is said."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ARG002
-        """Write beside, sync, rename. Lightning's own goes through /tmp, whence a file is copied to another disk."""
-        held = io.BytesIO()
-        torch.save(checkpoint, held)
-        files.write_bytes(Path(path), held.getvalue())
+    best_epoch: int  # from 0
+    epochs: int  # learnt: fewer than asked for where it stopped early
 
 
 def fit(
@@ -93,33 +47,84 @@ def fit(
     epochs: int,
     folder: Path,
     log: Log,
+    say: Say = lambda _: None,
+    way: Way = WAYS["float32"],
+    patience: int = 0,
+    save_every: int = 0,
+    compiled: bool = False,
+    margin: float | None = None,
     watchers: Sequence[Callback] = (),
 ) -> Fitted:
-    """Train, and keep the weights of the epoch that val likes best."""
+    """Train, and keep the weights of the epoch that val likes best. Goes on from checkpoints/last.ckpt where there is one.
+
+    Before it goes on, the history must be cut back to `checkpoints.step_of(last.ckpt)`. way: must be that of the beginning.
+    patience, save_every, compiled: as Train's settings. say: is told in words what goes wrong.
+    margin: of a loss that is a hinge on triplets; None of any other.
+    """
     _quiet()
-    kept = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
-    best = kept(filename="best", monitor=CHOSEN_BY, mode="max")
-    last = kept(filename="last")  # not `save_last=True`: that is the last that was best
+    checkpoints = folder / "checkpoints"
+    last = resumable(checkpoints / LAST)
+    keeper = Keeper(learner, checkpoints, every=save_every, patience=patience)
+    callbacks = [EpochDraws(training), ToRecord(log, say, margin=margin), *watchers, keeper]
     trainer = lightning.Trainer(
-        accelerator="cpu",
+        **_machines(),
+        precision=way.precision,
         max_epochs=epochs,
+        accumulate_grad_batches=learner.optimiser.accumulate,
         logger=False,
-        callbacks=[best, last, EpochDraws(training), ToRecord(log), *watchers],
+        callbacks=callbacks,
+        enable_checkpointing=False,
         enable_progress_bar=any(isinstance(one, ProgressBar) for one in watchers),
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        deterministic=True,
         default_root_dir=folder,
         plugins=[WholeCheckpoints()],
     )
-    with _stoppable():
-        trainer.fit(learner, training, validation)
-    return _fitted(Path(best.best_model_path), float(best.best_model_score or 0.0))
+    with _laid_out(learner, way, compiled=compiled), _stoppable():
+        trainer.fit(learner, training, validation, ckpt_path=last, weights_only=True)
+    return _fitted(checkpoints / TRAINED, keeper, trainer.current_epoch)
 
 
-def _fitted(best: Path, score: float) -> Fitted:
-    state = torch.load(best, map_location="cpu", weights_only=True)
-    return Fitted(best=best, sha256=files.sha256_of(best), best_score=score, best_epoch=int(state["epoch"]))
+def _fitted(trained: Path, keeper: Keeper, epochs: int) -> Fitted:
+    if keeper.best is None:
+        raise ValueError("nothing was learnt: there was no epoch with a batch in it")
+    must_be(trained, keeper.best.sha256, BEGIN_ANEW)
+    return Fitted(
+        trained=trained,
+        sha256=files.sha256_of(trained),
+        best_score=keeper.best.score,
+        best_epoch=keeper.best.epoch,
+        epochs=epochs,
+    )
+
+
+def _machines() -> dict[str, Any]:
+    """What Lightning is told of the machine: one device, a GPU where there is one; all that torchrun names, where it started us.
+
+    A GPU has operations without a repeatable form: those are warned of, not refused.
+    """
+    deterministic: Any = "warn" if torch.cuda.is_available() else True
+    alone = {"accelerator": "auto", "devices": 1, "deterministic": deterministic}
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world <= 1:
+        return alone
+    each = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {**alone, "devices": each, "num_nodes": world // each, "strategy": "ddp", "use_distributed_sampler": False}
+
+
+@contextmanager
+def _laid_out(learner: MetricLearner, way: Way, *, compiled: bool) -> Iterator[None]:
+    """The network as it learns, in order of memory and compiled; afterwards as usual, so that it measures as a loaded one."""
+    network = learner.embedder.backbone
+    for one in (network, learner.kept.backbone):
+        lay_out(one, way)
+    if compiled:
+        network.compile()  # in place, so that no weight gets another name
+    try:
+        yield
+    finally:
+        lay_out(network, WAYS["float32"])
+        network._compiled_call_impl = None  # what compile() has set; torch has no word that undoes it
 
 
 @contextmanager
@@ -138,27 +143,4 @@ def _quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-
-
-def load_weights(embedder: Embedder, checkpoint: Path, *, sha256: str = "") -> None:
-    """Put a checkpoint's weights into an embedder of the same make. Only tensors are read, never a pickled object.
-
-    sha256: what the file must have, where it is known; a file may be damaged and still be read.
-    """
-    if not checkpoint.is_file():
-        raise DataError(f"{checkpoint}: there is no such checkpoint; {MEND}")
-    if sha256 and files.sha256_of(checkpoint) != sha256:
-        raise DataError(f"{checkpoint}: altered: its sha256 is not the one that its run wrote down; {MEND}")
-    try:
-        embedder.load_state_dict(_weights(checkpoint))
-    except RuntimeError as wrong:
-        differ = " ".join(str(wrong).split())[:300]  # a line for each weight
-        raise DataError(f"{checkpoint}: not the weights of this network; {MEND}. {differ}") from None
-
-
-def _weights(checkpoint: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        return {name.removeprefix("embedder."): value for name, value in state.items()}
-    except Exception as wrong:  # damaged bytes make an unpickler raise almost anything
-        raise DataError(f"{checkpoint}: cannot be read, so it is no checkpoint or a damaged one; {MEND}") from wrong
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # ours is told where to begin

@@ -3,7 +3,6 @@
 In: an embedder, a loss, a score, learning rates. Out: weights, and scalars logged. Never: builds a part, reads a file.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,82 +10,111 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from lookalike.losses.gather import gather
 from lookalike.models.embedder import Embedder
 from lookalike.settings import DataError, Optimiser
+from lookalike.training import rates
+from lookalike.training.average import averaged
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # embeddings (B, D), labels (B,) -> scalar
+Loss = Callable[[Tensor, Tensor], Tensor]  # embeddings (B, D), labels (B,) -> scalar; may be a module with weights
 Score = Callable[[np.ndarray], float]  # the vectors of every val picture, in order -> what is to be made large
 
-CHOSEN_BY = "val/recall@1"
+CHOSEN_BY = "val/map@r"
 
 
 class MetricLearner(lightning.LightningModule):
-    """Trains an embedder."""
+    """Trains an embedder.
 
-    def __init__(self, embedder: Embedder, loss: Loss, score: Score, optimiser: Optimiser) -> None:
+    average: the decay of a running average of the weights, 0 for none.
+    from_features: batches hold the backbone's features (B, width) instead of pictures, so the head alone learns.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        loss: Loss,
+        score: Score,
+        optimiser: Optimiser,
+        *,
+        average: float = 0.0,
+        from_features: bool = False,
+    ) -> None:
         super().__init__()
         self.embedder, self.loss, self.score, self.optimiser = embedder, loss, score, optimiser
+        self.from_features = from_features
+        self.frozen = from_features or not optimiser.backbone_lr
+        self.average = averaged(embedder, average) if average else None
         self.seen: list[Tensor] = []
-        if not optimiser.backbone_lr:
+        if self.frozen:
             embedder.backbone.requires_grad_(False)
 
-    def on_train_epoch_start(self) -> None:
+    @property
+    def kept(self) -> Embedder:
+        """Whose weights are validated and kept."""
+        average: Any = self.average  # torch only says that it holds a module
+        kept: Embedder = self.embedder if average is None else average.module
+        return kept
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002
+        """What embedded before it learnt was in evaluation mode."""
+        self.train()
+
+    def on_train_start(self) -> None:
         """Batch norm (and drop-out) as in evaluation, where the pretrained statistics are to be kept."""
-        if self.optimiser.frozen_statistics or not self.optimiser.backbone_lr:
+        if self.optimiser.frozen_statistics or self.frozen:
             self.embedder.backbone.eval()
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> dict[str, Tensor]:
         """One step's loss; one that is no number ends the training, which could only carry it into every weight."""
-        pictures, labels = batch
-        loss = self.loss(self.embedder(pictures), labels)
+        given, labels = gather(self.shown(batch[0]), batch[1])
+        with torch.autocast(given.device.type, enabled=False):
+            loss = self.loss(given, labels)
         if not torch.isfinite(loss):
             raise DataError(self._diverged(float(loss.detach())))
         self.log("train/loss", loss, on_step=True, on_epoch=False, prog_bar=True, batch_size=len(labels))
-        return loss
+        return {"loss": loss, "embeddings": F.normalize(given.detach(), dim=1), "labels": labels}
 
-    def _diverged(self, loss: float) -> str:
-        rates = " and ".join(
-            f"{group['lr']:.3g} ({group['name']})" for group in self.trainer.optimizers[0].param_groups
-        )
-        return (
-            f"the training diverged: the loss is {loss} at step {self.global_step + 1}, in epoch {self.current_epoch + 1}, "
-            f"at the learning rates {rates}. Lower optimiser.head_lr and optimiser.backbone_lr, or try another loss.margin"
-        )
+    def shown(self, batch: Tensor) -> Tensor:
+        """What the loss is shown of a batch (B, D) float32: unit vectors, or what the head gives where it wants those raw."""
+        features = self._features(self.embedder, batch)
+        if getattr(self.loss, "raw", False):
+            raw: Tensor = self.embedder.head(features)
+            return raw.float()
+        return self.embedder.embed_features(features)
 
-    def validation_step(self, pictures: Tensor, _: int) -> None:
-        """Keep the vectors; they are scored together."""
-        self.seen.append(self.embedder(pictures))
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step, and the average's after it."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update_parameters(self.embedder)
+
+    def validation_step(self, batch: Tensor, _: int) -> None:
+        """Keep the vectors; they are scored together. In float32, as the network is measured, whatever it learns in."""
+        with torch.autocast(batch.device.type, enabled=False):
+            self.seen.append(self.kept.embed_features(self._features(self.kept, batch)))
 
     def on_validation_epoch_end(self) -> None:
         """Score the val pictures among themselves."""
-        vectors = torch.cat(self.seen).float().cpu().numpy()
+        vectors = torch.cat(self.seen).cpu().numpy()
         self.seen.clear()
         self.log(CHOSEN_BY, self.score(vectors), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, the backbone and the head each at their rate, warmed up and let down along a cosine."""
-        groups = [{"name": "head", "params": self.embedder.head.parameters(), "lr": self.optimiser.head_lr}]
-        if self.optimiser.backbone_lr:
-            backbone = self.embedder.backbone.parameters()
-            groups.append({"name": "backbone", "params": backbone, "lr": self.optimiser.backbone_lr})
-        optimiser = torch.optim.AdamW(
-            [g for g in map(_listed, groups) if g["params"]], weight_decay=self.optimiser.weight_decay
-        )
+        """AdamW, each part at its rate, warmed up and let down."""
+        optimiser = rates.adamw(self.embedder, self.loss, self.optimiser)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: share_of_rate(step, steps, self.optimiser.warmup)
+        batches = int(self.trainer.num_training_batches)
+        return [optimiser], rates.schedules(optimiser, self.optimiser, steps=steps, batches=batches, by=CHOSEN_BY)
+
+    def _features(self, embedder: Embedder, batch: Tensor) -> Tensor:
+        return batch if self.from_features else embedder.features(batch)
+
+    def _diverged(self, loss: float) -> str:
+        said = rates.rates_of(self.trainer.optimizers[0])
+        return (
+            f"the training diverged: the loss is {loss} at step {self.global_step + 1}, in epoch {self.current_epoch + 1}, "
+            f"at the learning rates {' and '.join(f'{rate:.3g} ({name})' for name, rate in said.items())}. "
+            "Lower optimiser.head_lr and optimiser.backbone_lr, or try another loss"
         )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def share_of_rate(step: int, steps: int, warmup: float) -> float:
-    """What share of its full rate a step learns at: up in a line over `warmup` of the steps, then down along half a cosine."""
-    rise = max(1, round(steps * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-
-def _listed(group: dict[str, Any]) -> dict[str, Any]:
-    return {**group, "params": list(group["params"])}
