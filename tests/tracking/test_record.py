@@ -3,13 +3,17 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
 
-from lookalike.settings import Choice, DataError, DiskFullError, PlaceError, Train
+from lookalike.settings import Choice, DataError, DiskFullError, PlaceError, Train, Wandb
 from lookalike.tracking import record
 
 SETTINGS = Train(
@@ -76,6 +80,9 @@ def test_the_very_same_run_is_known_again_and_another_is_not(tmp_path):
     assert record.same_run(tmp_path, replace(SETTINGS, again=False), "toy@abc") == folder
     assert record.same_run(tmp_path, replace(SETTINGS, seed=1), "toy@abc") is None
     assert record.same_run(tmp_path, SETTINGS, "toy@abd") is None
+    assert (
+        record.same_run(tmp_path, replace(SETTINGS, tracking="both", wandb=Wandb(project="other")), "toy@abc") == folder
+    )
 
 
 def test_of_more_than_nine_runs_in_one_second_the_last_is_the_newest(tmp_path):
@@ -199,3 +206,127 @@ def test_settings_cut_anywhere_are_refused_although_half_of_them_may_well_be_yam
         (folder / "settings.yaml").write_bytes(whole[:end])
         with pytest.raises(DataError, match="settings.yaml: cut short"):
             record.settings_of(folder)
+
+
+# A run that is stopped and goes on
+
+
+def begun(runs, lines=(), settings=SETTINGS):
+    """A run that was stopped after some lines, each (step, loss)."""
+    book = record.start(runs, settings.name, settings, dataset="toy@abc", seed=settings.seed)
+    for step, loss in lines:
+        book.log({"train/loss": loss}, step, 0)
+    return book.folder
+
+
+LINES = [(1, 0.5), (2, 0.1 + 0.2), (3, float("nan")), (4, 1e-300), (5, 5.0)]
+
+
+@pytest.mark.parametrize("checkpoint", [0, 3, 5, 9])
+def test_a_history_that_is_rewound_and_logged_again_is_that_of_an_undisturbed_run(tmp_path, checkpoint):
+    whole = (begun(tmp_path, LINES) / "history.jsonl").read_bytes()
+    book = record.reopen(begun(tmp_path, LINES))
+    book.rewind(checkpoint)
+    assert [line["step"] for line in record.history_of(book.folder)] == [*range(1, min(checkpoint, 5) + 1)]
+    for step, loss in LINES[checkpoint:]:
+        book.log({"train/loss": loss}, step, 0)
+    assert (book.folder / "history.jsonl").read_bytes() == whole
+
+
+def test_a_line_that_a_kill_tore_is_dropped_wherever_it_was_torn(tmp_path):
+    book = record.reopen(begun(tmp_path, LINES))
+    path = book.folder / "history.jsonl"
+    *before, last = path.read_bytes().splitlines(keepends=True)
+    for end in range(len(last)):
+        path.write_bytes(b"".join(before) + last[:end])
+        assert len(record.history_of(book.folder)) == 4 + (end == len(last) - 1)  # all but the newline: it is whole
+        book.rewind(4)
+        assert path.read_bytes() == b"".join(before)
+
+
+def test_a_line_that_was_altered_in_the_middle_is_named(tmp_path):
+    book = record.reopen(begun(tmp_path, LINES))
+    path = book.folder / "history.jsonl"
+    for harm in (b"{", b"[1]", b"{}"):
+        path.write_bytes(harm + b"\n" + path.read_bytes())
+        with pytest.raises(DataError, match=r"history.jsonl, line 1: altered .*; restore the run's folder"):
+            book.rewind(4)
+
+
+def test_a_run_that_logged_nothing_yet_can_be_rewound(tmp_path):
+    book = record.reopen(begun(tmp_path))
+    book.rewind(0)
+    assert record.history_of(book.folder) == []
+
+
+def test_the_same_command_finds_the_newest_run_that_it_left_unfinished(tmp_path):
+    assert record.unfinished(tmp_path, SETTINGS, "toy@abc") is None
+    finished(tmp_path)
+    begun(tmp_path)
+    newest = begun(tmp_path)
+    finished(tmp_path)
+    other = begun(tmp_path, settings=replace(SETTINGS, seed=1))
+    assert record.unfinished(tmp_path, replace(SETTINGS, again=False, tracking="both"), "toy@abc") == newest
+    assert record.unfinished(tmp_path, replace(SETTINGS, seed=1), "toy@abc") == other
+    assert record.unfinished(tmp_path, replace(SETTINGS, epochs=7), "toy@abc") is None
+    assert record.unfinished(tmp_path, SETTINGS, "toy@abd") is None
+    cut(newest / "settings.yaml")
+    assert record.unfinished(tmp_path, SETTINGS, "toy@abc") != newest  # nobody can tell what that one was
+
+
+def test_a_run_of_other_code_is_not_gone_on_with(tmp_path):
+    folder = begun(tmp_path)
+    told = record.environment_of(folder)
+    (folder / "environment.json").write_text(json.dumps({**told, "code": "other"}))
+    assert record.unfinished(tmp_path, SETTINGS, "toy@abc") is None
+
+
+def test_going_on_is_noted_and_the_beginning_stays(tmp_path):
+    folder = begun(tmp_path)
+    before = record.environment_of(folder)
+    for _ in range(2):
+        record.reopen(folder)
+    after = record.environment_of(folder)
+    assert len(after.pop("resumed")) == 2
+    assert after == before
+
+
+def test_a_finished_run_is_not_gone_on_with(tmp_path):
+    with pytest.raises(DataError, match="this run is finished; train again"):
+        record.reopen(finished(tmp_path))
+
+
+WORKS = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_record
+folder = test_record.begun(Path(sys.argv[2]))
+if os.fork():
+    print(folder, flush=True)  # only now, so that whoever reads it finds the worker alive
+else:
+    os.close(1)  # a worker, which outlives the process that made it
+time.sleep(60)
+"""
+
+
+def test_a_run_that_another_process_works_on_is_left_alone_until_that_one_is_killed(tmp_path):
+    words = [sys.executable, "-c", WORKS, str(Path(__file__).parent), str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        folder = Path(process.stdout.readline().strip())
+        assert record.unfinished(tmp_path, SETTINGS, "toy@abc") is None
+        with pytest.raises(DataError, match="another process works on this run; wait until it ends"):
+            record.reopen(folder)
+        process.kill()
+        process.wait()
+        assert record.unfinished(tmp_path, SETTINGS, "toy@abc") == folder
+        assert record.reopen(folder).folder == folder
+        os.killpg(process.pid, signal.SIGKILL)  # the worker
+
+
+def test_a_finished_run_keeps_no_lock(tmp_path):
+    book = record.reopen(begun(tmp_path))
+    assert (book.folder / record.LOCK).exists()
+    book.finish({}, TABLE)
+    assert not (book.folder / record.LOCK).exists()
+    assert record.unfinished(tmp_path, SETTINGS, "toy@abc") is None

