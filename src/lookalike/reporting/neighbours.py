@@ -44,7 +44,7 @@ def neighbours(
             _draw_row(sheet, pen, top, row, picture, twins)
             top += TILE + GAP + 14
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
+    sheet.save(buffer, "PNG")
     return buffer.getvalue()
 
 
