@@ -13,7 +13,15 @@ from lookalike.cli.overrides import ready
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "experiments").rglob("*.md"))]
 READ_FROM = {  # a run's own record, and the page that quotes it
-    "experiments/2026-11-20-quickstart/metrics.json": ("README.md", "experiments/2026-11-20-quickstart/README.md"),
+    "experiments/2026-11-20-styles/styles.json": ("README.md", "experiments/2026-11-20-styles/README.md"),
+    "experiments/2026-11-20-styles/supcon.json": ("experiments/2026-11-20-styles/README.md",),
+    "experiments/2026-11-20-styles/closed_whitening.json": ("README.md", "experiments/2026-11-20-styles/README.md"),
+    "experiments/2026-11-20-styles/frozen_rgb112.json": ("experiments/2026-11-20-styles/README.md",),
+    "experiments/2026-11-20-styles/contrastive.json": ("experiments/2026-11-20-styles/README.md",),
+    "experiments/2026-11-20-views/views-outside-inside.json": ("experiments/2026-11-20-views/README.md",),
+    "experiments/2026-11-20-views/views-pair-outside.json": ("experiments/2026-11-20-views/README.md",),
+    "experiments/2026-11-20-views/views-inside-pair.json": ("experiments/2026-11-20-views/README.md",),
+    "experiments/2026-11-20-quickstart/metrics.json": ("experiments/2026-11-20-quickstart/README.md",),
     "experiments/2026-11-20-sneakers/rgb.json": ("experiments/2026-11-20-sneakers/README.md",),
     "experiments/2026-11-20-sneakers/gray.json": ("experiments/2026-11-20-sneakers/README.md",),
 }

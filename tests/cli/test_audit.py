@@ -1,33 +1,14 @@
 """`lookalike audit` on data sets whose pictures are harmed: what nobody could look at is not called free of leaks."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 
-def lookalike(*words, at, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "lookalike", *words], cwd=at, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory):
-    at = tmp_path_factory.mktemp("imported")
-    drawn = ("adapter=toy", "adapter.styles=12", "adapter.colorways=2", "adapter.views=2", "adapter.size=64")
-    lookalike("import", *drawn, "name=toy", at=at)
-    return at
-
-
 @pytest.fixture
-def shop(imported, tmp_path):
-    """The imported data set, to be harmed."""
-    shutil.copytree(imported / "data", tmp_path / "data")
+def shop(drawn, tmp_path):
+    """The drawn data set, to be harmed."""
+    shutil.copytree(drawn[0] / "data", tmp_path / "data")
     return tmp_path
 
 
@@ -39,12 +20,12 @@ def page(shop):
     return next((shop / "data/audits").rglob("audit.html")).read_text()
 
 
-def test_a_sound_data_set_has_no_leak(shop):
+def test_a_sound_data_set_has_no_leak(lookalike, shop):
     assert lookalike("audit", "dataset=toy", at=shop).endswith("no leak\n")
     assert '<section class="verdict good">' in page(shop)
 
 
-def test_missing_and_altered_pictures_make_the_verdict_a_no(shop):
+def test_missing_and_altered_pictures_make_the_verdict_a_no(lookalike, shop):
     missing, altered = pictures(shop)[:2]
     missing.unlink()
     altered.write_bytes(b"not a picture")

@@ -6,16 +6,14 @@ import sys
 import pytest
 
 
-def doctor(at, *words, code=1):
-    done = subprocess.run(
-        [sys.executable, "-m", "lookalike", "doctor", *words], cwd=at, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (code, "")
-    return done.stdout
+@pytest.fixture
+def doctor(lookalike, nobody):
+    """The verb, where something is to be mended."""
+    return lambda at, *words: lookalike("doctor", *words, at=at, code=1)
 
 
-@pytest.mark.parametrize("place", ["data", "runs", "data/datasets", "data/cache", "data/images"])
-def test_a_file_where_a_folder_is_needed_is_named_with_the_mend(tmp_path, place):
+@pytest.mark.parametrize("place", ["data", "runs", "data/datasets", "data/cache", "data/features", "data/images"])
+def test_a_file_where_a_folder_is_needed_is_named_with_the_mend(doctor, tmp_path, place):
     path = tmp_path / place
     path.parent.mkdir(exist_ok=True)
     path.write_text("")
@@ -25,7 +23,7 @@ def test_a_file_where_a_folder_is_needed_is_named_with_the_mend(tmp_path, place)
     assert "1 of " in said
 
 
-def test_a_link_to_nowhere_is_named(tmp_path):
+def test_a_link_to_nowhere_is_named(doctor, tmp_path):
     (tmp_path / "data").symlink_to(tmp_path / "unplugged")
     assert f"{tmp_path}/data is a broken link where a folder is needed" in doctor(tmp_path)
 
@@ -35,12 +33,17 @@ def read_only(disk):
     return disk("1m", "ro")
 
 
-def test_a_folder_on_a_disk_that_can_only_be_read_is_named_also_to_the_administrator(tmp_path, read_only):
+def test_a_folder_on_a_disk_that_can_only_be_read_is_named_also_to_the_administrator(doctor, tmp_path, read_only):
     said = doctor(tmp_path, f"paths.runs={read_only}/runs")
     assert "wrong  writing        nothing can be written into " in said
     assert f"{read_only}: Read-only file system" in said
 
 
-def test_where_nothing_is_in_the_way_nothing_is_left_behind(tmp_path):
-    assert "good   writing        files can be written under data/ and runs/" in doctor(tmp_path, code=0)
+@pytest.mark.slow
+def test_where_nothing_is_in_the_way_nothing_is_left_behind(tmp_path, nobody):
+    """As a user starts it, in a process of its own: no library has a word to say on stderr."""
+    words = [sys.executable, "-m", "lookalike", "doctor"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "good   writing        files can be written under data/ and runs/" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -45,7 +45,7 @@ def test_three_wrong_settings_are_three_lines_in_one_error():
     found = faults(Train, {**ENOUGH, "epochs": "many", "sed": 1, "pixels": {"size": 4}})
     assert found == [
         "  sed: no such setting (you gave 1); did you mean 'seed'?",
-        "  pixels.size: must be 16 or more: pixels of a side (you gave 4)",
+        "  pixels: size is 4; give 16 or more, or 0 for the backbone's own",
         "  epochs: Input should be a valid integer, unable to parse string as an integer (you gave 'many')",
     ]
 
@@ -94,7 +94,7 @@ def test_a_file_adapter_without_a_source_is_asked_for_one():
 
 def test_what_was_wrong_before_is_told_with_the_rest():
     with pytest.raises(ConfigError, match=r"(?s)one.*epochs"):
-        door.read(Train, {**ENOUGH, "epochs": 0}, TABLES, ["one"])
+        door.read(Train, {**ENOUGH, "epochs": -1}, TABLES, ["one"])
 
 
 def test_a_choice_from_few_says_which():
@@ -124,6 +124,11 @@ def test_a_training_in_which_nothing_would_learn_is_refused():
 def test_a_run_and_an_embedder_together_are_one_too_many():
     (line,) = faults(Evaluate, {"run": "x", "embedder": "plain", "dataset": "y"})
     assert "exactly one of run=RUN and embedder=" in line
+
+
+def test_an_empty_choice_that_may_be_left_out_is_none_and_another_is_a_fault():
+    assert door.read(Train, {**ENOUGH, "miner": {}}, TABLES).miner is None
+    assert faults(Train, {**ENOUGH, "loss": {}}) == ["  loss: one of contrastive, triplet is wanted (you gave {})"]
 
 
 def test_a_bare_name_chooses_an_entry_of_a_table():

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -48,7 +50,8 @@ def test_an_unknown_choice_of_a_setting_is_left_to_the_door_too():
 
 def test_an_experiment_that_is_not_there_is_named_with_those_that_are():
     (fault,) = faults(Train, "experiment=quickstrt")
-    assert fault == "experiment: there is no 'quickstrt'; there are quickstart; did you mean 'quickstart'?"
+    there = ", ".join(sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml")))
+    assert fault == f"experiment: there is no 'quickstrt'; there are {there}; did you mean 'quickstart'?"
 
 
 def test_every_fault_of_a_command_line_is_told():
@@ -57,6 +60,68 @@ def test_every_fault_of_a_command_line_is_told():
     assert "setting=value" in told[0]
     assert "without dashes: epochs=2" in told[1]
     assert "add -m" in told[2]
+
+
+def test_a_name_of_a_library_takes_the_place_of_the_choice_and_all_its_options():
+    assert given_to_hydra(Train, "loss=pml:TripletMarginLoss", "loss.margin=0.3") == [
+        "~loss",
+        "++loss={name: 'pml:TripletMarginLoss'}",
+        "++loss.margin=0.3",
+    ]
+
+
+@pytest.mark.parametrize("group", ["start", "finish", "miner", "experiment"])
+def test_null_takes_a_choice_out(group):
+    assert given_to_hydra(Train, f"{group}=null") == [f"~{group}"]
+
+
+def test_a_sweep_over_files_is_hydras_own():
+    assert given_to_hydra(Train, "-m", "loss=contrastive,triplet") == ["-m", "loss=contrastive,triplet"]
+
+
+def test_a_sweep_over_more_than_files_says_each_choice_in_full():
+    deleted, said = given_to_hydra(Train, "-m", "finish=null,centering,lda")[1:]
+    assert deleted == "~finish"
+    assert said == (
+        "++finish={},{name: 'centering'},{name: 'lda', shrinkage: [0.1, 0.2, 0.3, 0.5, 0.7], dimensions: 128}"
+    )
+    swept = OverridesParser.create().parse_override(given_to_hydra(Train, "-m", "loss=pml:A,triplet")[2])
+    assert [str(one) for one in swept.sweep_string_iterator()] == [
+        "{name:'pml:A'}",
+        "{name:'triplet',mining:'semi_hard',margin:0.2,soft:False}",
+    ]
+
+
+def test_whatever_a_file_of_a_group_says_can_be_said_in_full():
+    for file in sorted((CONFIGS / "augment").glob("*.yaml")):
+        word = given_to_hydra(Train, "-m", f"augment={file.stem},other:x")[2]
+        first, _ = OverridesParser.create().parse_override(word).value().list
+        assert plain(first) == yaml.safe_load(file.read_text("utf-8"))
+
+
+def plain(value):
+    """A value of Hydra's parser, without its quotes."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value.text if isinstance(value, QuotedString) else value
+
+
+def test_a_misspelt_choice_stops_a_whole_sweep():
+    (fault,) = faults(Train, "-m", "loss=tripplet,contrastive")
+    assert fault.startswith("loss: there is no 'tripplet'; there are contrastive")
+    assert fault.endswith("did you mean 'triplet'?")
+
+
+def test_several_choices_without_a_sweep_are_a_fault():
+    assert faults(Train, "loss=contrastive,triplet") == [
+        "loss: one value is wanted, for a sweep over several add -m (you gave 'contrastive,triplet')"
+    ]
+
+
+def test_flags_may_stand_between_settings():
+    assert given_to_hydra(Train, "seed=0,1", "-m", "epochs=1") == ["-m", "seed=0,1", "epochs=1"]
 
 
 def test_a_sweep_may_have_several_values():

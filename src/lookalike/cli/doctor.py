@@ -97,6 +97,14 @@ def _weights(_: Paths) -> Iterator[Finding]:
     yield Finding(what="weights", says="EfficientNet-Lite0, ImageNet, from its package")
 
 
+def _wandb(_: Paths) -> Iterator[Finding]:
+    """Weights & Biases is a choice, so what it lacks is nothing wrong."""
+    from lookalike.tracking.mirror import fault
+
+    says = fault()
+    yield Finding(what="W&B", says=f"not in use: {says}" if says else "ready: tracking=both mirrors a run")
+
+
 def _openmp(_: Paths) -> Iterator[Finding]:
     policy = os.environ.get("OMP_WAIT_POLICY", "")
     mend = (
@@ -120,7 +128,7 @@ def _disk(paths: Paths) -> Iterator[Finding]:
 
 def _writing(paths: Paths) -> Iterator[Finding]:
     """Whether a file can be written wherever a verb writes, found by writing one."""
-    kinds = (places.pictures, places.datasets, places.cache, places.audits)
+    kinds = (places.pictures, places.datasets, places.cache, places.features, places.audits)
     written = (Path(paths.data), Path(paths.runs), *(place(paths) for place in kinds))
     faults = dict.fromkeys(found for folder in written if (found := files.obstacle(folder)))
     mend = "move it away or make it writable, or point paths.data and paths.runs elsewhere"
@@ -166,6 +174,7 @@ LOOKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     _packages,
     _torch,
     _weights,
+    _wandb,
     _openmp,
     _disk,
     _writing,

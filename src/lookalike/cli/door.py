@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from difflib import get_close_matches
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -17,6 +17,15 @@ from lookalike.settings import Choice, ConfigError, folder_fault
 
 T = TypeVar("T")
 Tables = Mapping[str, Mapping[str, Callable[..., Any]]]  # by setting: the names that may be chosen, and what they make
+
+
+@runtime_checkable
+class Open(Protocol):
+    """A table that knows more names than it lists."""
+
+    def near(self, name: str) -> list[str]:
+        """What might have been meant."""
+
 
 # `name=123` is a name; nan is no number to learn with.
 PLAIN = ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)
@@ -78,7 +87,7 @@ def _read_one(one: Field[Any], hint: Any, said: Mapping[str, Any], path: str, ta
     if value in ("???", None) and inner is hint:
         faults.append(f"{where}: must be given ({one.metadata.get('says', '')}); add {where}=...")
         return None
-    if value is None:
+    if value is None or (value == {} and hint == Choice | None):  # {} is how a sweep says null
         return None
     if inner is Choice:
         return _read_choice(tables[one.name], value, where, faults)
@@ -112,7 +121,8 @@ def _read_choice(table: Mapping[str, Callable[..., Any]], value: Any, where: str
         return None
     name, options = str(value["name"]), {key: given for key, given in value.items() if key != "name"}
     if name not in table:
-        faults.append(f"{where}: there is no {name!r}; there are {', '.join(table)}{_nearest(name, table)}")
+        known = table.near(name) if isinstance(table, Open) else list(table)
+        faults.append(f"{where}: there is no {name!r}; there are {', '.join(known)}{_nearest(name, known)}")
         return None
     wanted = options_of(table[name])
     faults += [

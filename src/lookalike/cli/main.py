@@ -4,11 +4,13 @@ In: the command line. Out: an exit code: 0 done, 1 a verb's own no, 2 a wrong se
 written or read, 130 stopped. Never: does a verb's work, or lets a user's mistake end in a stack trace.
 """
 
+import ctypes
 import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -37,6 +39,8 @@ WRONG_PLACE = {
     *(errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EINVAL),
 }
 STOPPED = 130
+
+TRIM_FROM, MOST_MAPPED = -1, -4  # what malloc.h of glibc calls M_TRIM_THRESHOLD and M_MMAP_MAX
 
 
 @dataclass
@@ -76,7 +80,21 @@ def run(words: list[str]) -> int:
         return 0
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    keep_memory()
     return _through_hydra(verb, overrides)
+
+
+def keep_memory() -> None:
+    """Let the C library keep the memory that it is given back, where it is glibc.
+
+    It would ask the system for every large block anew, and a network's layers are large: the system then spends longer on
+    clearing pages than the processor on sums. On 2 cores an EfficientNet-Lite0 at 224 pixels embeds 83 pictures a second
+    instead of 23, and trains on 17 instead of 9.
+    """
+    with suppress(OSError, AttributeError):  # macOS, or another C library: nothing to be done
+        c = ctypes.CDLL(None)
+        c.mallopt(MOST_MAPPED, 0)
+        c.mallopt(TRIM_FROM, 2**31 - 1)
 
 
 def configs() -> Path:
@@ -97,6 +115,8 @@ def _through_hydra(verb: str, overrides: list[str]) -> int:
     ending = Ending()
 
     def task(composed: Any) -> None:
+        if ending.code == STOPPED:  # Ctrl-C ends a sweep, not the one job of it that heard it
+            return
         plain = OmegaConf.to_container(composed, resolve=True)
         ending.code = max(ending.code, _one_job(verb, plain, words.faults))
 

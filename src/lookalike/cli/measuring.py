@@ -3,19 +3,24 @@
 In: settings and ready-made parts. Out: values. Never: prints anything but a progress bar.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 
+from lookalike import build
 from lookalike.catalog.versions import DataSet
 from lookalike.cli import places, show
 from lookalike.data.cache import decoded
-from lookalike.models.embedder import Embedder, as_callable, embed_all
+from lookalike.data.features import cached_features
+from lookalike.models.embedder import Embed, Embedder, embed_all, features_digest, features_of, joined
+from lookalike.models.preprocessing import Preprocessing
 from lookalike.reporting.neighbours import neighbours
-from lookalike.retrieval.evaluation import Evaluation, evaluate
+from lookalike.retrieval.evaluation import Evaluation, map_at_r
 from lookalike.retrieval.protocol import Protocol, matched, protocol_for
-from lookalike.settings import DataError, Measure, Paths, Pixels
+from lookalike.settings import DataError, Measure, Paths
+
+Score = Callable[[np.ndarray], float]  # unit vectors (N, D) of a split's pictures -> what is to be made large
 
 
 def pictures(dataset: DataSet, split: str) -> pl.DataFrame:
@@ -31,60 +36,79 @@ def pictures(dataset: DataSet, split: str) -> pl.DataFrame:
     )
 
 
-def squares(table: pl.DataFrame, pixels: Pixels, paths: Paths) -> np.ndarray:
+def squares(table: pl.DataFrame, wanted: Preprocessing, paths: Paths) -> np.ndarray:
     """The pictures of a table (N, S, S, 3) uint8, memory-mapped."""
     with show.progress("decoding", len(table)) as moved:
         return decoded(
             places.cache(paths),
             places.pictures(paths),
             table["sha256"].to_list(),
-            size=pixels.size,
-            resize=pixels.resize,
+            size=wanted.size,
+            resize=wanted.resize,
+            interpolation=wanted.interpolation,
             progress=moved,
         )
 
 
-def measure(
-    embedder: Embedder, table: pl.DataFrame, pixels: Pixels, paths: Paths, protocol: Protocol, *, seed: int
-) -> Evaluation:
-    """Embed a table's pictures and score them."""
-    seen = squares(table, pixels, paths)
+def vectors(embed: Embed, table: pl.DataFrame, wanted: Preprocessing, paths: Paths) -> np.ndarray:
+    """The unit vectors of a table's pictures (N, D)."""
+    seen = squares(table, wanted, paths)
     with show.progress("embedding", len(table)) as moved:
-        vectors = embed_all(as_callable(embedder), seen, progress=moved)
-    return evaluate(vectors, table, protocol, seed=seed)
+        return embed_all(embed, seen, progress=moved)
 
 
-def neighbours_of(measured: Evaluation, table: pl.DataFrame, pixels: Pixels, paths: Paths) -> bytes:
+def features(embedder: Embedder, table: pl.DataFrame, paths: Paths, *, keep: bool = True) -> np.ndarray:
+    """What the backbone says of a table's pictures (N, W); computed once for a network and a picture, then kept.
+
+    keep: not for weights that a training has just made, and that will never be asked again.
+    """
+    seen, look = squares(table, embedder.preprocessing, paths), features_of(embedder)
+    with show.progress("features", len(table)) as moved:
+        if not keep:
+            return embed_all(look, seen, progress=moved)
+        return cached_features(
+            places.features(paths),
+            features_digest(embedder),
+            table["sha256"].to_list(),
+            lambda rows: look(seen[rows]),
+            progress=moved,
+        )
+
+
+def score_of(table: pl.DataFrame, protocol: Protocol, wanted: Preprocessing, paths: Paths) -> Score:
+    """MAP@R of shape vectors, what val chooses by; where color weighs, the pictures' color vectors stand beside them."""
+    weight = protocol.color_weight
+    if not weight:
+        return lambda shape: map_at_r(shape, table, protocol)
+    color = vectors(build.color(), table, wanted, paths)
+    return lambda shape: map_at_r(joined(shape, color, weight), table, protocol)
+
+
+def neighbours_of(measured: Evaluation, table: pl.DataFrame, wanted: Preprocessing, paths: Paths) -> bytes:
     """A PNG of the best, the worst and some random queries with their nearest."""
-    seen = squares(table, pixels, paths)
+    return neighbours(measured.table, picture_of(table, wanted, paths), twins_of(table, measured.protocol.match))
+
+
+def picture_of(table: pl.DataFrame, wanted: Preprocessing, paths: Paths) -> Callable[[str], np.ndarray]:
+    """Image id -> its square."""
+    seen = squares(table, wanted, paths)
     row_of = {image: row for row, image in enumerate(table["image"])}
-    label_of = dict(zip(table["image"], matched(table, measured.protocol.match), strict=True))
-    return neighbours(
-        measured.table,
-        lambda image: np.asarray(seen[row_of[image]]),
-        lambda one, other: label_of[one] == label_of[other],
-    )
+    return lambda image: np.asarray(seen[row_of[image]])
+
+
+def twins_of(table: pl.DataFrame, match: str) -> Callable[[str, str], bool]:
+    """Whether two image ids are twins."""
+    label_of = dict(zip(table["image"], matched(table, match), strict=True))
+    return lambda one, other: label_of[one] == label_of[other]
 
 
 def protocol_of(settings: Measure, dataset: DataSet, split: str) -> Protocol:
     """The protocol that settings ask for on a data set."""
     return protocol_for(
         settings.match,
-        query_view=settings.query_view,
-        gallery_view=settings.gallery_view,
+        query_view=settings.query_view or "",
+        gallery_view=settings.gallery_view or "",
+        color_weight=settings.color_weight or 0.0,
         split=split,
         split_rule=dataset.manifest["split"]["rule"],
     )
-
-
-def told(measured: Evaluation) -> dict[str, Any]:
-    """An evaluation as metrics.json holds it."""
-    counts = {"queries": measured.queries, "no_twin": measured.no_twin, "gallery": measured.gallery}
-    return {
-        "protocol": measured.protocol.told(),
-        measured.protocol.split: {name: figure.told() for name, figure in measured.figures.items()} | counts,
-        "slices": {
-            column: {value: {name: one.told() for name, one in figures.items()} for value, figures in values.items()}
-            for column, values in measured.slices.items()
-        },
-    }

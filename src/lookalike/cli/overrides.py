@@ -6,12 +6,15 @@ Never: judges a value; that is the door's.
 Hydra alone would stop at the first unknown name, and its grammar trips over a path such as `shoes/cat (1).csv`.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -32,10 +35,12 @@ class Words:
 
 def ready(kind: type, words: Sequence[str], configs: Path) -> Words:
     """Make each word ready. An unknown `key=value` becomes an addition, for the door to name beside all the others."""
-    out = Words()
+    out, flags = Words(), []
     sweeps = any(word in SWEEP for word in words)
     for place, word in enumerate(words):
-        if (word.startswith(("-", "~")) and "=" not in word) or (place and words[place - 1] in FLAGS_WITH_VALUE):
+        if (word.startswith("-") and "=" not in word) or (place and words[place - 1] in FLAGS_WITH_VALUE):
+            flags.append(word)
+        elif word.startswith("~") and "=" not in word:
             out.given.append(word)
         elif "=" not in word:
             out.faults.append(f"{word!r}: a setting is written setting=value, without spaces around the sign")
@@ -43,6 +48,7 @@ def ready(kind: type, words: Sequence[str], configs: Path) -> Words:
             out.faults.append(f"{word!r}: settings are written without dashes: {word.lstrip('-')}")
         else:
             _one(kind, word, configs, sweeps, out)
+    out.given = flags + out.given  # a flag between settings would end them, as Hydra reads its words
     return out
 
 
@@ -50,29 +56,58 @@ def _one(kind: type, word: str, configs: Path, sweeps: bool, out: Words) -> None
     key, _, value = word.partition("=")
     name = key.lstrip("+~")
     if (configs / name.partition("@")[0]).is_dir():
-        _group(kind, key, value, configs, out)
+        _group(kind, key, value, configs, sweeps, out)
         return
     override = _parsed(word)
     if override is None or (hint_at(kind, name) is str and not (sweeps and override.is_sweep_override())):
         word = f"{key}={_quoted(value)}"  # a text is taken as it stands: no grammar, no list, no number
     elif override.is_sweep_override() and not sweeps:
-        out.faults.append(f"{name}: one value is wanted, for a sweep over several add -m (you gave {value!r})")
+        out.faults.append(_several(name, value))
         return
     settled = hint_at(kind, name) is not None and "." not in name  # written in the verb's YAML
     out.given.append(word if settled or word.startswith(("+", "~", "hydra")) else f"++{word}")
 
 
-def _group(kind: type, key: str, value: str, configs: Path, out: Words) -> None:
-    """A choice among files. One that is not there is the door's to name if it is a setting, else it is named here."""
-    there = sorted(one.stem for one in (configs / key.lstrip("+~")).glob("*.yaml"))
-    if all(one in there or one == "null" for one in value.split(",")) or key.startswith("hydra"):
+def _group(kind: type, key: str, value: str, configs: Path, sweeps: bool, out: Words) -> None:
+    """A choice among files; or none of them (null), or one that a library knows by name (pml:TripletMarginLoss)."""
+    files = {one.stem: one for one in sorted((configs / key.lstrip("+~")).glob("*.yaml"))}
+    names, setting = value.split(","), hint_at(kind, key) is not None
+    unknown = [one for one in names if one not in files]
+    if len(names) > 1 and not sweeps:
+        out.faults.append(_several(key, value))
+    elif not unknown:
         out.given.append(f"{key}={value}")
-    elif hint_at(kind, key) is not None:
-        out.given.append(f"++{key}.name={_quoted(value)}")
+    elif value == "null":
+        out.given.append(f"~{key}")
+    elif setting and all(one == "null" or ":" in one for one in unknown):
+        # no files, so all of a sweep is said in full; and with nothing left of the choice that stands in the verb's YAML
+        out.given += [f"~{key}", f"++{key}={','.join(_in_full(one, files) for one in names)}"]
+    elif setting and len(names) == 1:
+        out.given.append(f"++{key}.name={_quoted(value)}")  # for the door to name beside all the others
     else:
-        near = get_close_matches(value, there, n=1, cutoff=0.4)
+        near = get_close_matches(unknown[0], files, n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        out.faults.append(f"{key}: there is no {value!r}; there are {', '.join(there)}{meant}")
+        out.faults.append(f"{key}: there is no {unknown[0]!r}; there are {', '.join(files)}{meant}")
+
+
+def _in_full(name: str, files: Mapping[str, Path]) -> str:
+    """A choice as Hydra's grammar writes what its file says: of a library's name, which has no file, the name alone."""
+    if name == "null":
+        return "{}"
+    return _written(yaml.safe_load(files[name].read_text("utf-8")) if name in files else {"name": name})
+
+
+def _written(value: Any) -> str:
+    """Plain data in Hydra's grammar."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _several(name: str, value: str) -> str:
+    return f"{name}: one value is wanted, for a sweep over several add -m (you gave {value!r})"
 
 
 def _parsed(word: str) -> Override | None:

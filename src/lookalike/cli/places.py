@@ -20,6 +20,11 @@ def cache(paths: Paths) -> Path:
     return Path(paths.data) / "cache"
 
 
+def features(paths: Paths) -> Path:
+    """What frozen networks say of pictures; may be deleted at any time."""
+    return Path(paths.data) / "features"
+
+
 def audits(paths: Paths) -> Path:
     """Audit pages and tables."""
     return Path(paths.data) / "audits"

@@ -72,6 +72,11 @@ def evaluation(title: str, measured: Evaluation) -> None:
     ]
     if slices:
         table("recall@1 by slice", ("slice", "queries", "value", "95 % interval"), slices)
+        left = {column: told["values"] for column, told in measured.slices_left_out.items() if told["values"]}
+        if left:
+            out.print(
+                f"  Not shown: {', '.join(f'{count} rarer values of {column}' for column, count in left.items())}.\n"
+            )
 
 
 def _value(figure: Figure) -> str:

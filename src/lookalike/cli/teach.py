@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 WIDTH = 34
+LIBRARIES = {"pml": "pytorch-metric-learning"}  # what a name with a colon in it is of
 
 
 def teach(verb: str, kind: type, configs: Path) -> str:
@@ -44,7 +45,8 @@ def _settings(kind: type, said: dict[str, Any], path: str, groups: dict[str, Any
     for one in fields(kind):
         name, hint = f"{path}{one.name}", _plain(hints[one.name])
         if name in groups:
-            yield from _choice(name, groups[name], one.metadata["says"], configs)
+            must = "must be given: " if groups[name] is None and hint is hints[one.name] else ""
+            yield from _choice(name, groups[name], must + one.metadata["says"], hint is not hints[one.name], configs)
         elif is_dataclass(hint) and isinstance(hint, type):
             yield from _settings(hint, said.get(one.name) or {}, f"{name}.", {}, configs)
         else:
@@ -54,14 +56,18 @@ def _settings(kind: type, said: dict[str, Any], path: str, groups: dict[str, Any
             yield _row(f"{name}={_shown(value)}", must + one.metadata["says"] + bounds)
 
 
-def _choice(name: str, default: Any, says: str, configs: Path) -> Iterator[str]:
-    entries = sorted(file.stem for file in (configs / name).glob("*.yaml"))
-    yield _row(f"{name}={_shown(default)}", f"{says}: {', '.join(entries)}")
-    for entry in entries:
-        options = yaml.safe_load((configs / name / f"{entry}.yaml").read_text("utf-8"))
+def _choice(name: str, default: Any, says: str, optional: bool, configs: Path) -> Iterator[str]:
+    entries = {file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted((configs / name).glob("*.yaml"))}
+    libraries = sorted({one["name"].partition(":")[0] for one in entries.values() if ":" in one["name"]})
+    known = [*["null"] * optional, *entries, *(f"{library}:NAME" for library in libraries)]
+    shown = "null" if optional and default is None else _shown(default)
+    yield _row(f"{name}={shown}", f"{says}: {', '.join(known)}")
+    for entry, options in entries.items():
         told = " ".join(f"{name}.{key}={_shown(value)}" for key, value in options.items() if key != "name")
         if told:
             yield _row("", f"{entry}: {told}")
+    for library in libraries:
+        yield _row("", f"{library}:NAME: any other of {LIBRARIES[library]}, with its options as {name}.OPTION")
 
 
 def _experiments(groups: dict[str, Any], configs: Path) -> Iterator[str]:
@@ -86,6 +92,8 @@ def _bounds(hint: Any, metadata: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(one['name'] if isinstance(one, dict) else _shown(one) for one in value)}]"
     if value in ("???", None, ""):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

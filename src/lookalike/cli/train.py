@@ -1,34 +1,52 @@
-"""`lookalike train`: learn on train, choose on val, measure once on test, leave a run folder."""
+"""`lookalike train`: learn on train, choose on val, measure once on test, leave a run folder.
 
-import json
+Started again after it was stopped or killed, the same command goes on where it was.
+"""
+
+import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytorch_lightning as lightning
 import torch
 
 from lookalike import build, files
 from lookalike.catalog import versions
 from lookalike.catalog.versions import DataSet
-from lookalike.cli import show, watch
-from lookalike.cli.measuring import measure, neighbours_of, pictures, protocol_of, squares, told
+from lookalike.cli import finishing, learning, show, watch
+from lookalike.cli.learning import Parts, Tables
+from lookalike.cli.measuring import neighbours_of, picture_of, pictures, protocol_of, twins_of, vectors
 from lookalike.cli.places import datasets
-from lookalike.data.batches import PlainBatches, TrainingBatches
-from lookalike.data.sampler import pictures_of
+from lookalike.models.checkpoint import weights_of
+from lookalike.models.embedder import Embedder, as_callable, fused
 from lookalike.reporting import run_page
-from lookalike.retrieval.evaluation import Evaluation, check, recall_at_1
-from lookalike.retrieval.protocol import coded, matched
-from lookalike.settings import DataError, DiskFullError, Train
-from lookalike.tracking import record
-from lookalike.training.fit import Fitted, fit, load_weights
-from lookalike.training.module import MetricLearner
+from lookalike.retrieval.evaluation import Evaluation, evaluate
+from lookalike.settings import ConfigError, DiskFullError, LookalikeError, Train
+from lookalike.tracking import mirror, record
+from lookalike.tracking.mirror import Mirror
+from lookalike.tracking.record import Record
+from lookalike.training.arithmetic import WAYS, Way
+from lookalike.training.checkpoints import LAST, step_of, write
+from lookalike.training.fit import Fitted, fit
 from lookalike.training.plan import plan
+from lookalike.training.probe import quickest
 
-Tables = Mapping[str, pl.DataFrame]  # by split, one row a picture
+BEST = Path("checkpoints") / "best.ckpt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a training came to, before it is measured."""
+
+    baseline: Mapping[str, Any]  # what the untrained backbone gives; empty where no epoch was asked for
+    fitted: Fitted | None  # None where no epoch was asked for
+    finished: Mapping[str, Any]  # the closed form, and the share of the trained weights
+    minutes: float
 
 
 def run(settings: Train) -> int:
@@ -39,113 +57,186 @@ def run(settings: Train) -> int:
     if done:
         show.facts("this very run stands already", {"folder": done, "to repeat it": "again=true"})
         return 0
+    _one_process()
+    mirrored = mirror.ready(settings)
     tables = {split: pictures(dataset, split) for split in ("train", "val", "test")}
-    _check(settings, dataset, tables)
+    learning.check_tables(settings, dataset, tables)
     lightning.seed_everything(settings.seed, verbose=False)
     torch.set_num_threads(settings.threads)
-    learner = _learner(settings, dataset, tables["val"])
+    ready = learning.parts(settings, dataset, tables)
+    for words in filter(None, (ready.report, mirrored.why)):
+        show.err.print(words, markup=False)
     if settings.plan:
-        show.facts("plan (nothing was done)", plan(learner, settings, tables, _labels(tables["train"], settings)))
+        way = "float32" if settings.precision == "probe" else settings.precision
+        show.facts("plan (nothing was done)", plan(ready.learner, settings, tables, ready.draw, way))
         return 0
-    return _train(settings, dataset, tables, learner)
+    return _train(settings, dataset, tables, ready, mirrored)
 
 
-def _train(settings: Train, dataset: DataSet, tables: Tables, learner: MetricLearner) -> int:
-    batches = _batches(settings, tables["train"])
-    val = PlainBatches(squares(tables["val"], settings.pixels, settings.paths))
-    book = record.start(Path(settings.paths.runs), settings.name, settings, dataset=dataset.label, seed=settings.seed)
-    began = time.monotonic()
-    try:
-        fitted = fit(
-            learner, batches, val, epochs=settings.epochs, folder=book.folder, log=book.log, watchers=watch.callbacks()
+def _one_process() -> None:
+    """Several would each leave a run folder of their own, with the same name."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "started as one of several processes (WORLD_SIZE); the command trains in one: start it by itself"
         )
-        minutes = (time.monotonic() - began) / 60
-        load_weights(learner.embedder, fitted.best, sha256=fitted.sha256)
-        measured = {split: _measured(settings, dataset, tables[split], learner, split) for split in ("val", "test")}
-        metrics = _metrics(settings, measured, fitted, minutes)
-        _draw(settings, book, measured["test"], tables["test"], metrics)
-        book.finish(metrics, measured["test"].table)
+
+
+def _train(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirrored: Mirror) -> int:
+    book, new = _opened(settings, dataset)
+    try:
+        with mirrored.of(book.folder):
+            learnt = _learn(settings, dataset, tables, ready, book, mirrored)
+            measured = {split: _measured(settings, dataset, tables, ready.embedder, split) for split in ("val", "test")}
+            metrics = _metrics(settings, measured, learnt, book)
+            _draw(settings, book, measured["test"], tables, ready, metrics)
+            book.finish(metrics, measured["test"].table)
+            seen = picture_of(tables["test"], ready.embedder.preprocessing, settings.paths)
+            mirrored.finish(
+                metrics, measured["test"].table, dataset.manifest, seen, twins_of(tables["test"], settings.match)
+            )
     except DiskFullError:
         book.abandon()  # a run that cannot be written is of no use, and takes the room that is missing
         raise
+    except LookalikeError:
+        if new and not step_of(book.folder / "checkpoints" / LAST):
+            book.abandon()  # nothing was learnt that could be gone on with
+        raise
     show.evaluation(f"{settings.name} on {dataset.label}, test", measured["test"])
-    show.facts("run", _where(book.folder, fitted, minutes, settings))
+    show.facts("run", _where(book.folder, learnt, settings, mirrored))
     return 0
 
 
-def _check(settings: Train, dataset: DataSet, tables: Tables) -> None:
-    """Refuse now what would be refused after the training."""
-    groups = len(pictures_of(_labels(tables["train"], settings)))
-    if groups < settings.batch.products:
-        mend = (
-            f"give batch.products={groups} at most" if groups > 1 else "match by something wider, such as match=style"
-        )
-        raise DataError(
-            f"batch.products={settings.batch.products}: split train has {groups} different values of {settings.match} with "
-            f"two pictures or more, too few for one batch; {mend}"
-        )
-    for split in ("val", "test"):
-        check(tables[split], protocol_of(settings, dataset, split))
+def _opened(settings: Train, dataset: DataSet) -> tuple[Record, bool]:
+    """The folder of this very run that was stopped or killed, its history cut back to its checkpoint; else a new one."""
+    runs = Path(settings.paths.runs)
+    found = record.unfinished(runs, settings, dataset.label)
+    if found is None:
+        return record.start(runs, settings.name, settings, dataset=dataset.label, seed=settings.seed), True
+    last = found / "checkpoints" / LAST
+    step, minutes = step_of(last), _minutes_until(last, found)
+    book = record.reopen(found)
+    book.rewind(step)
+    book.note(minutes_before=minutes)
+    show.err.print(f"going on with {found} from step {step}; remove that folder to begin anew", markup=False)
+    return book, False
 
 
-def _learner(settings: Train, dataset: DataSet, val: pl.DataFrame) -> MetricLearner:
-    protocol = protocol_of(settings, dataset, "val")
-    return MetricLearner(
-        build.embedder(settings.backbone, settings.head, settings.pixels),
-        build.loss(settings.loss),
-        lambda vectors: recall_at_1(vectors, val, protocol),
-        settings.optimiser,
+def _minutes_until(last: Path, folder: Path) -> float:
+    """What the processes before this one worked on the run, until the checkpoint that is gone on from."""
+    told = record.environment_of(folder)
+    began = datetime.fromisoformat((told.get("resumed") or [told["started"]])[-1]).timestamp()
+    ended = last.stat().st_mtime if last.exists() else began
+    return float(told.get("minutes_before", 0.0) + max(0.0, ended - began) / 60)
+
+
+def _learn(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, book: Record, mirrored: Mirror) -> Learnt:
+    """Begin, fit, finish, and put the weights that will be measured into best.ckpt."""
+    baseline = finishing.baseline(settings, dataset, ready, tables) if settings.epochs else {}
+    began = time.monotonic()
+    start = finishing.begin(settings, ready, tables)
+    if start:
+        show.err.print(f"start: {start}")
+    before = finishing.before(settings, ready.embedder)
+    fitted = _fit(settings, tables, ready, book, mirrored) if settings.epochs else None
+    trained = weights_of(fitted.trained) if fitted else ready.embedder.state_dict()
+    finished = finishing.finish(settings, ready, trained, before, tables)
+    write(book.folder / BEST, {"state_dict": ready.embedder.cpu().state_dict()})
+    minutes = (time.monotonic() - began) / 60 + record.environment_of(book.folder).get("minutes_before", 0.0)
+    return Learnt(baseline=baseline, fitted=fitted, finished={"start": start, **finished}, minutes=minutes)
+
+
+def _fit(settings: Train, tables: Tables, ready: Parts, book: Record, mirrored: Mirror) -> Fitted:
+    training, validation = learning.batches(settings, tables, ready)
+
+    def log(scalars: Mapping[str, float], step: int, epoch: int) -> None:
+        book.log(scalars, step, epoch)
+        mirrored.log(scalars, step, epoch)
+
+    return fit(
+        ready.learner,
+        training,
+        validation,
+        epochs=settings.epochs,
+        folder=book.folder,
+        log=log,
+        say=partial(show.err.print, style="yellow", markup=False),
+        way=_way(settings, ready, book),
+        patience=settings.patience,
+        save_every=settings.save_every,
+        compiled=settings.compile,
+        margin=None
+        if settings.memory.size
+        else build.margin(settings.loss),  # a memory holds harder strangers than a batch
+        watchers=watch.callbacks(),
     )
 
 
-def _labels(table: pl.DataFrame, settings: Train) -> np.ndarray:
-    """What makes twins among the training pictures, as whole numbers (N,), -1 for none."""
-    return coded(matched(table, settings.match))
+def _way(settings: Train, ready: Parts, book: Record) -> Way:
+    """How to compute: as is said, or as a probe finds quickest. A run that goes on keeps to what it began with."""
+    if settings.precision != "probe":
+        return WAYS[settings.precision]
+    told = record.environment_of(book.folder)
+    if "arithmetic" not in told:
+        found = quickest(ready.learner, ready.draw)
+        book.note(arithmetic=found.way, probed=found.seconds)
+        show.err.print(f"probe: {found.says}", markup=False)
+        return WAYS[found.way]
+    return WAYS[told["arithmetic"]]
 
 
-def _batches(settings: Train, table: pl.DataFrame) -> TrainingBatches:
-    return TrainingBatches(
-        squares(table, settings.pixels, settings.paths),
-        _labels(table, settings),
-        build.augmentation(settings.augment),
-        products=settings.batch.products,
-        views=settings.batch.views,
-        seed=settings.seed,
-    )
-
-
-def _measured(settings: Train, dataset: DataSet, table: pl.DataFrame, learner: MetricLearner, split: str) -> Evaluation:
+def _measured(settings: Train, dataset: DataSet, tables: Tables, embedder: Embedder, split: str) -> Evaluation:
     protocol = protocol_of(settings, dataset, split)
-    return measure(learner.embedder, table, settings.pixels, settings.paths, protocol, seed=settings.seed)
+    embed = fused(as_callable(embedder), build.color(), protocol.color_weight)
+    found = vectors(embed, tables[split], embedder.preprocessing, settings.paths)
+    return evaluate(found, tables[split], protocol)
 
 
-def _metrics(settings: Train, measured: Mapping[str, Evaluation], fitted: Fitted, minutes: float) -> dict[str, Any]:
+def _metrics(settings: Train, measured: Mapping[str, Evaluation], learnt: Learnt, book: Record) -> dict[str, Any]:
+    fitted = learnt.fitted
+    chosen = {"epoch": fitted.best_epoch + 1, "epochs": fitted.epochs, "value": fitted.best_score} if fitted else {}
     return {
-        **told(measured["val"]),
-        **told(measured["test"]),
-        "chosen": {"by": "val recall@1", "epoch": fitted.best_epoch + 1, "value": fitted.best_score},
-        "checkpoint": {"file": "checkpoints/best.ckpt", "sha256": fitted.sha256},
-        "cost": {"training_minutes": minutes, "threads": settings.threads},
+        **measured["val"].told(),
+        **measured["test"].told(),
+        **({"baseline": learnt.baseline} if learnt.baseline else {}),
+        "chosen": {"by": "val map@r", **chosen, **learnt.finished},
+        "checkpoint": {"file": str(BEST), "sha256": files.sha256_of(book.folder / BEST)},
+        "cost": {"training_minutes": learnt.minutes, "threads": settings.threads},
     }
 
 
 def _draw(
-    settings: Train, book: record.Record, test: Evaluation, table: pl.DataFrame, metrics: Mapping[str, Any]
+    settings: Train, book: Record, test: Evaluation, tables: Tables, ready: Parts, metrics: Mapping[str, Any]
 ) -> None:
-    sheet = neighbours_of(test, table, settings.pixels, settings.paths)
+    sheet = neighbours_of(test, tables["test"], ready.embedder.preprocessing, settings.paths)
     files.write_bytes(book.folder / "neighbours.png", sheet)
-    history = [json.loads(line) for line in (book.folder / "history.jsonl").read_text().splitlines()]
-    environment = json.loads((book.folder / "environment.json").read_text())
+    history, environment = record.history_of(book.folder), record.environment_of(book.folder)
     page = run_page.render(f"{settings.name} / {book.folder.name}", metrics, history, environment, sheet)
     files.write_text(book.folder / "report.html", page)
 
 
-def _where(folder: Path, fitted: Fitted, minutes: float, settings: Train) -> dict[str, Any]:
+def _where(folder: Path, learnt: Learnt, settings: Train, mirrored: Mirror) -> dict[str, Any]:
+    fitted, finished = learnt.fitted, learnt.finished
+    baseline = learnt.baseline and learnt.baseline["test"]["recall@1"]
+    epochs = f"epoch {fitted.best_epoch + 1} of {settings.epochs}, val map@r {fitted.best_score:.3f}" if fitted else ""
     return {
-        "chosen": f"epoch {fitted.best_epoch + 1} of {settings.epochs}, val recall@1 {fitted.best_score:.3f}",
-        "trained": f"{minutes:.1f} minutes",
+        **({"chosen": epochs} if epochs else {}),
+        **({"finish": _finish(finished)} if finished["finish"] else {}),
+        **({"to be beaten": f"{learnt.baseline['what']}: test recall@1 {_figure(baseline)}"} if baseline else {}),
+        "trained": f"{learnt.minutes:.1f} minutes",
         "folder": folder,
         "figures": folder / "metrics.json",
         "report": folder / "report.html",
         "picture": folder / "neighbours.png",
+        **({"W&B": mirrored.where} if mirrored.where else {}),
+        **({"W&B, not all": mirrored.why} if mirrored.why else {}),
     }
+
+
+def _figure(told: Mapping[str, Any]) -> str:
+    return f"{told['value']:.3f} ({told['ci95'][0]:.3f} to {told['ci95'][1]:.3f})"
+
+
+def _finish(told: Mapping[str, Any]) -> str:
+    value, without = told["val map@r"], told["val map@r without finish"]
+    worse = "; it does harm here: leave finish out" if value < without else ""
+    return f"{told['finish']}, val map@r {value:.3f} ({without:.3f} without it{worse})"

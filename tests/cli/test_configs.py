@@ -1,0 +1,81 @@
+"""Every YAML under configs/: it composes, the door reads it, and every experiment survives a training of one epoch."""
+
+import json
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lookalike.build import TABLES
+from lookalike.cli.door import read
+from lookalike.cli.main import VERBS, configs
+from lookalike.cli.overrides import ready
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ENOUGH = {  # what a verb must be told
+    "import": ("adapter=toy", "name=x"),
+    "freeze": ("name=x",),
+    "audit": ("dataset=x",),
+    "train": ("dataset=x",),
+    "evaluate": ("embedder=pretrained", "dataset=x"),
+    "doctor": (),
+}
+VERB_OF = {"adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
+GROUPS = [(group, file.stem) for group in TABLES for file in sorted((CONFIGS / group).glob("*.yaml"))]
+EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
+
+
+def settings_of(verb, *words):
+    """What the verb would be handed."""
+    found = ready(VERBS[verb][0], [*ENOUGH[verb], *words], CONFIGS)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        said = OmegaConf.to_container(compose(verb, overrides=found.given), resolve=True)
+    return read(VERBS[verb][0], said, TABLES, found.faults)
+
+
+def test_each_file_is_a_verbs_a_groups_or_an_experiments():
+    known = {f"{verb}.yaml" for verb in VERBS} | {f"{group}/{name}.yaml" for group, name in GROUPS} | {"_quiet.yaml"}
+    known |= {f"experiment/{name}.yaml" for name in EXPERIMENTS}
+    assert {str(file.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml")} == known
+    assert configs() == CONFIGS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_yaml_of_a_verb_says_the_defaults_of_its_settings(verb):
+    told = settings_of(verb)
+    given = {word.partition("=")[0] for word in ENOUGH[verb]}
+    given |= {one.name for one in fields(told) if one.default is MISSING and one.default_factory is MISSING}
+    assert told == type(told)(**{name: getattr(told, name) for name in given})
+
+
+@pytest.mark.parametrize(("group", "name"), GROUPS, ids=[f"{group}={name}" for group, name in GROUPS])
+def test_every_entry_of_every_group_can_be_chosen(group, name):
+    verb = VERB_OF.get(group, "train")
+    source = ["source=x"] if group == "adapter" else []
+    chosen = getattr(settings_of(verb, f"{group}={name}", *source), group)
+    assert chosen.name in TABLES[group]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_is_named_as_its_file(name):
+    assert settings_of("train", f"experiment={name}").name == name
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_survives_an_epoch(lookalike, shop, name):
+    quick = ("pixels.size=32", "batch.products=4", "epochs=1", "backbone=timm", "backbone.model=test_resnet")
+    anyone = ("dataset=toy", 'query_view=""', 'gallery_view=""')
+    lookalike("train", f"experiment={name}", *quick, *anyone, at=shop)
+    (told,) = (shop / "runs" / name).glob("*/metrics.json")
+    assert 0 <= json.loads(told.read_text())["test"]["recall@1"]["value"] <= 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiments_choices_give_way_to_the_command_line(name):
+    told = settings_of(
+        "train", f"experiment={name}", "loss=pml:TripletMarginLoss", "start=null", "finish=lda", "epochs=0"
+    )
+    assert (told.loss.name, told.loss.options) == ("pml:TripletMarginLoss", {})
+    assert (told.start, told.finish.name, told.epochs) == (None, "lda", 0)
