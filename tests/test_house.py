@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory):
     at = tmp_path_factory.mktemp("house")
-    shutil.copytree(ROOT / "src", at / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("src", "scrapers"):
+        shutil.copytree(ROOT / folder, at / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".importlinter", at / ".importlinter")
     return at
 
@@ -21,9 +22,8 @@ def copied(tmp_path_factory):
 def contracts(at):
     """What import-linter says of the copy, and its exit code."""
     words = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
-    done = subprocess.run(
-        words, cwd=at, env={"PYTHONPATH": str(at / "src"), "PATH": ""}, capture_output=True, text=True, check=False
-    )
+    told = {"PYTHONPATH": f"{at / 'src'}:{at / 'scrapers'}", "PATH": ""}
+    done = subprocess.run(words, cwd=at, env=told, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 
@@ -54,6 +54,12 @@ def test_the_house_holds_as_it_is(copied):
         ("build.py", "import lookalike.cli.show", "A file imports lower floors only"),
         ("build.py", "import wandb", "Only tracking knows W&B"),
         ("data/batches.py", "import PIL", "Foreign bytes are decoded"),
+        ("toy/catalog.py", "import shops.shop", "Shops are met in the table of choices"),
+        ("catalog/store.py", "import scrapy", "The lower floors and the pure files"),
+        ("../../scrapers/shops/walk.py", "import lookalike.build", "The shops know the catalog and the settings"),
+        ("../../scrapers/shops/pages/plain.py", "import lookalike.toy", "The shops know the catalog and the settings"),
+        ("../../scrapers/shops/pages/plain.py", "import scrapy", "Pages are pure"),
+        ("../../scrapers/shops/pages/plain.py", "import lookalike.catalog.fetch", "Pages are pure"),
         ("helpers.py", "", "A file imports lower floors only"),
     ],
 )

@@ -31,6 +31,7 @@ from lookalike.models.pooling import Pooling
 from lookalike.models.preprocessing import Preprocessing, preprocessing
 from lookalike.settings import DRAWN, Choice, ConfigError, Pixels
 from lookalike.toy import catalog as toy
+from shops import shop as shops
 
 Maker = Callable[..., Any]
 
@@ -109,8 +110,11 @@ AUGMENTS: dict[str, Maker] = {
 }
 EMBEDDERS: dict[str, Maker] = {"pretrained": _pretrained, "random": _random, "color_histogram": color_histogram}
 
+SHOPS: dict[str, Callable[..., shops.Shop]] = dict.fromkeys(shops.names(), shops.shop)  # a spider is a shop
+
 # By the setting that chooses from it: what the door checks names and options against.
 TABLES: Mapping[str, Mapping[str, Maker]] = {
+    "shop": SHOPS,
     "adapter": ADAPTERS,
     "backbone": BACKBONES,
     "head": HEADS,
@@ -128,6 +132,11 @@ def rows(adapter: Choice, source: str) -> Iterator[Row]:
     if adapter.name == DRAWN:
         return toy.rows(**adapter.options)
     return ADAPTERS[adapter.name](Path(source).expanduser(), **adapter.options)
+
+
+def shop(said: Choice) -> shops.Shop:
+    """A shop to be walked."""
+    return SHOPS[said.name](said.name, **said.options)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 In: bytes or text and where they belong. Out: a file or a folder that a reader either sees complete or does not see.
 Never: decides what is written, or reads anything back but checksums.
+
+A place may be remote: a bucket has no rename and needs none, as a put is whole or not there.
 """
 
 import errno
@@ -14,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeAlias
 
 from lookalike.settings import DataError, DiskFullError, LookalikeError, PlaceError
 
@@ -22,8 +24,48 @@ MANIFEST = "manifest.json"
 ASIDE = ".old"  # ends the name of a folder that another one has replaced, until it is removed
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+class Remote(Protocol):
+    """A file or a folder on another machine, and what is asked of it. `catalog.remote` has one."""
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+
+    def __truediv__(self, name: str) -> Self: ...
+
+    def is_file(self) -> bool:
+        """Whether a file lies here."""
+
+    def is_dir(self) -> bool:
+        """Whether files lie below."""
+
+    def size(self) -> int | None:
+        """The bytes of the file here; None where there is none."""
+
+    def sizes(self) -> dict[str, int]:
+        """Every file below by its name from here on, with its bytes."""
+
+    def iterdir(self) -> Iterator[Self]:
+        """What lies directly below."""
+
+    def read_bytes(self) -> bytes:
+        """The file here; FileNotFoundError where there is none."""
+
+    def write_bytes(self, data: bytes) -> int:
+        """Put a file here, whole or not at all."""
+
+    def unlink(self) -> None:
+        """Remove the file here; that there is none is no fault."""
+
+
+Place: TypeAlias = Path | Remote
+
+
+def write_bytes(path: Place, data: bytes) -> None:
     """Put `data` at `path`, so that a crash leaves either the old file or the new one."""
+    if not isinstance(path, Path):
+        path.write_bytes(data)
+        return
     with writing_to(path.parent):
         _make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -40,23 +82,33 @@ def write_bytes(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Place, text: str) -> None:
     """`write_bytes` for text, as UTF-8."""
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Place, value: Any) -> None:
     """`write_bytes` for plain data, sorted and indented so that two equal values are two equal files."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 @contextmanager
-def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; when the block ends well it becomes `path`, else it is gone.
+def new_folder(path: Place, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder; when the block ends well it becomes `path`, else it is gone.
 
     A folder already at `path` is left as it is: what is written this way is immutable, so equal names hold equal things.
     With `replace` it makes way, which is for one that was damaged: a kill leaves it, or the new one, or neither.
+
+    At a remote `path` the block must seal the folder, for there its files are put one by one, the manifest last, and what
+    is not among them is removed. A kill leaves a folder without a manifest, or with one that does not match: `sealed`
+    refuses it, and the next try, with `replace`, puts every file again. Two writers of one folder put the same bytes, so
+    their order is of no matter; if their bytes differ after all (two releases of a library pack a table each in its own
+    way), a mixture is refused like any other, until one of them is run again.
     """
+    if not isinstance(path, Path):
+        with _sent(path, replace=replace) as draft:
+            yield draft
+        return
     with writing_to(path.parent):
         _make_folder(path.parent)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -72,6 +124,22 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     _remove_set_aside(path)
+
+
+@contextmanager
+def _sent(path: Remote, *, replace: bool) -> Iterator[Path]:
+    """Yield a folder on this machine whose files are put at `path` when the block ends well."""
+    with tempfile.TemporaryDirectory(prefix="lookalike.") as here:
+        draft = Path(here)
+        with writing_to(draft):
+            yield draft
+        if not replace and (path / MANIFEST).is_file():
+            return
+        names = _files(draft)
+        for stray in path.sizes().keys() - names:
+            (path / stray).unlink()
+        for name in sorted(names, key=lambda name: name == MANIFEST):
+            (path / name).write_bytes((draft / name).read_bytes())
 
 
 def _become(draft: Path, path: Path) -> None:
@@ -106,7 +174,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> None:
     write_json(folder / MANIFEST, {**facts, "files": listed})
 
 
-def sealed(folder: Path) -> dict[str, Any]:
+def sealed(folder: Place) -> dict[str, Any]:
     """Read a folder's manifest, refusing the folder by name if any file is missing, added, short or altered."""
     manifest = folder / MANIFEST
     if not manifest.is_file():
@@ -121,9 +189,9 @@ def sealed(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(path: Place) -> dict[str, Any]:
     try:
-        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        facts: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8"))
         if not all({"sha256", "bytes"} <= told.keys() for told in facts["files"].values()):
             raise ValueError("a file's sha256 or bytes is not told")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
@@ -133,23 +201,36 @@ def _manifest(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _fault(file: Path, name: str, told: dict[str, Any]) -> str:
+def _fault(file: Place, name: str, told: dict[str, Any]) -> str:
     """What is wrong with a file that the manifest tells of; "" if nothing."""
-    if not file.is_file():
+    size = _size(file)
+    if size is None:
         return f"{name} is missing"
-    if (size := file.stat().st_size) != told["bytes"]:
+    if size != told["bytes"]:
         return f"{name} has {size} bytes where the manifest says {told['bytes']}"
     return "" if sha256_of(file) == told["sha256"] else f"{name} was altered (its sha256 is not the manifest's)"
 
 
-def _files(folder: Path) -> list[str]:
+def _size(file: Place) -> int | None:
+    """The bytes of a file; None where there is none."""
+    if not isinstance(file, Path):
+        return file.size()
+    return file.stat().st_size if file.is_file() else None
+
+
+def _files(folder: Place) -> list[str]:
     """The files of a folder by name. Hidden ones are left out: a file manager puts those (.DS_Store) wherever it looks."""
-    found = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    if isinstance(folder, Path):
+        found = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
+    else:
+        found = [Path(name) for name in folder.sizes()]
     return sorted(str(one) for one in found if not any(part.startswith(".") for part in one.parts))
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, read in pieces."""
+def sha256_of(path: Place) -> str:
+    """The sha256 of a file, read in pieces where it lies on this machine."""
+    if not isinstance(path, Path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -169,11 +250,13 @@ def writing_to(folder: Path) -> Iterator[None]:
         raise
 
 
-def obstacle(folder: Path) -> str:
+def obstacle(folder: Place) -> str:
     """What keeps files from being written into a folder that may not be there yet; "" if nothing does.
 
     Found by writing one: permissions say nothing of a read-only disk, and the administrator has them all.
     """
+    if not isinstance(folder, Path):
+        return _obstacle_there(folder)
     at = _nearest(folder)
     if not at.is_dir():
         return f"{at} is {'a broken link' if at.is_symlink() else 'a file'} where a folder is needed"
@@ -182,6 +265,15 @@ def obstacle(folder: Path) -> str:
             file.write(b"x")
     except OSError as wrong:
         return f"nothing can be written into {at}: {wrong.strerror}"
+    return ""
+
+
+def _obstacle_there(folder: Remote) -> str:
+    try:
+        (folder / ".try").write_bytes(b"x")
+        (folder / ".try").unlink()
+    except PlaceError as wrong:
+        return str(wrong)
     return ""
 
 

@@ -84,6 +84,8 @@ class Paths:
 
     data: str = setting("data", "catalog, original pictures, frozen data sets and caches")
     runs: str = setting("runs", "one folder a training")
+    images: str = setting("", 'original pictures; "" is under paths.data, s3://bucket/folder is there')
+    datasets: str = setting("", 'frozen data sets; "" is under paths.data, s3://bucket/folder is there')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,7 @@ class Freeze(Frozen):
 
     name: str = setting(..., "the data set's name", folder=True)
     category: str = setting("", "only this category, e.g. boots")
-    shop: str = setting("", "only this shop")
+    of: str = setting("", "only of this shop, or of the import of this name")
     catalog: str = setting("", 'the catalog\'s database URL; "" is SQLite under paths.data')
     paths: Paths = setting(Paths, "where things live")
 
@@ -307,6 +309,92 @@ class Evaluate(Measure):
             raise ValueError("an untrained embedder needs dataset=NAME")
         if self.run and (self.pixels or self.mirror):
             raise ValueError("a run brings the pixels it learnt from; leave pixels and mirror out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What a crawl must show before the catalog takes it."""
+
+    fewest: int = setting(1, "products at all", least=0)
+    count: float = setting(0.7, "least share of the last good crawl's products", least=0, most=1)
+    pages: float = setting(0.95, "least share of the pages that could be read", least=0, most=1)
+    names: float = setting(0.98, "least share of products with a name", least=0, most=1)
+    prices: float = setting(0.95, "least share of products with a price that was understood", least=0, most=1)
+    pictured: float = setting(0.95, "least share of products with a picture", least=0, most=1)
+    pictures: float = setting(0.95, "least share of the pictures told that came and decode", least=0, most=1)
+    odd: float = setting(0.05, "most share of a listing's items that could not be read", least=0, most=1)
+    twice: float = setting(
+        0.02, "most share of products that come under two names: same style, color and url", least=0, most=1
+    )
+    fall: float = setting(0.10, "most that a field's coverage may fall below the last good crawl's", least=0, most=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scrape:
+    """`lookalike scrape`: a shop's pages into the catalog, politely; killed at any moment, the same command goes on."""
+
+    shop: Choice = setting(..., "the shop")
+    name: str = setting("", 'what the shop is called in the catalog; "" is its own name')
+    contact: str = setting("", "whom the shop may write to: a mail or web address of yours, told with every request")
+    max_items: int = setting(0, "stop after so many products; 0 walks to the last page", least=0)
+    since: bool = setting(False, "stop after a page on which every product is known: for refreshes")
+    delay: float = setting(
+        2.0, "least seconds between two requests; a slow shop is asked more slowly", least=0, most=600
+    )
+    seconds: float = setting(30.0, "for one page or picture, to its last byte", least=0.1, most=600)
+    max_bytes: int = setting(20_000_000, "of one page or picture", least=1000, most=1_000_000_000)
+    retries: int = setting(2, "times that a page is asked for again when the way there fails", least=0, most=10)
+    go_on_days: float = setting(3.0, "an unfinished crawl of the same plan is gone on with for so long", least=0)
+    gate: Gate = setting(Gate, "what a crawl must show before the catalog takes it")
+    catalog: str = setting("", 'the catalog\'s database URL; "" is SQLite under paths.data')
+    paths: Paths = setting(Paths, "where things live")
+
+
+Layout = Literal[
+    "zappos",
+    "zappos_next",
+    "zappos_aria",
+    "zappos_oldest",
+    "farfetch",
+    "farfetch_apollo",
+    "farfetch_listing",
+    "farfetch_products",
+    "plain",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """`lookalike shop`: serves the drawn catalog on this machine, as one of the shops once looked."""
+
+    layout: Layout = setting("plain", "which shop it looks like, and in which of its years")
+    products: int = setting(389, "products on the shelf", least=1, most=100_000)
+    views: int = setting(4, "pictures of each", least=1, most=4)
+    size: int = setting(240, "pixels of a picture's side", least=32, most=2000)
+    per_page: int = setting(60, "products on a page of the listing", least=1, most=500)
+    day: int = setting(
+        0, "0 is the first day; each later day some are added, gone, and cost otherwise", least=0, most=1000
+    )
+    added: int = setting(25, "products that are new each day", least=0, most=10_000)
+    gone: int = setting(10, "products that are gone each day", least=0, most=10_000)
+    repriced: int = setting(40, "products that cost otherwise each day", least=0, most=10_000)
+    fault: str = setting("", "what goes wrong: see --help")
+    after: int = setting(3, "requests of that kind that are answered well before the fault begins", least=0)
+    slow: float = setting(3.0, "seconds of waiting, for fault=slow", least=0, most=600)
+    seed: int = setting(0, "another seed, another shop", least=0, most=LARGEST_SEED)
+    port: int = setting(8090, "on 127.0.0.1; 0 takes a free one", least=0, most=65535)
+    paths: Paths = setting(Paths, "where drawn pictures are kept between two starts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """`lookalike catalog`: what is in the catalog, what changed, and how the last crawls went."""
+
+    show: str = setting("", "one product, by its key or its id: a page with its pictures and prices")
+    of: str = setting("", "only this shop")
+    changes: int = setting(10, "price changes shown on the terminal", least=0, most=10_000)
+    catalog: str = setting("", 'the catalog\'s database URL; "" is SQLite under paths.data')
+    paths: Paths = setting(Paths, "where things live")
 
 
 @dataclass(frozen=True, kw_only=True)

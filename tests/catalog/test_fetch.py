@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.catalog.fetch import FetchError, FetchRules, fetch
+from lookalike.catalog.fetch import FetchError, FetchRules, ask, fetch
 from lookalike.settings import ConfigError
 
 PICTURE = bytes(range(256)) * 40
@@ -83,9 +83,9 @@ def trusting(place, **rules):
     return FetchRules(allow_private=(place,), **{"max_seconds": 5, **rules})
 
 
-def refused(reason, url, **how):
+def refused(reason, url, by=fetch, **how):
     with pytest.raises(FetchError) as wrong:
-        fetch(url, **how)
+        by(url, **how)
     assert wrong.value.reason == reason, str(wrong.value)
     return str(wrong.value)
 
@@ -504,6 +504,130 @@ def test_whatever_a_server_says_the_answer_is_bytes_or_a_fetch_error(said):
     assert came <= 100
 
 
+# Any answer, one request at a time
+
+
+@pytest.mark.parametrize("status", [200, 206, 301, 302, 400, 403, 404, 410, 429, 500, 503])
+def test_an_answer_comes_with_its_body_whatever_its_status(status):
+    with a_shop({"/": lambda it: it.answer(b"all of it", status=status)}) as shop:
+        got = ask(f"http://{shop.place}", rules=trusting(shop.place))
+    assert (got.status, got.body, got.url) == (status, b"all of it", f"http://{shop.place}/")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_has_no_body_is_not_waited_for(status):
+    with a_shop({"/": lambda it: it.answer(status=status, Content_Length="900", Content_Encoding="gzip")}) as shop:
+        got = ask(f"http://{shop.place}/", rules=trusting(shop.place))
+    assert (got.status, got.body) == (status, b"")
+
+
+def test_a_redirect_is_an_answer_and_nobody_goes_there():
+    with a_shop({"/": lambda it: it.answer(b"moved", status=301, Location="http://10.0.0.1/")}) as shop:
+        got = ask(f"http://{shop.place}/", rules=trusting(shop.place))
+    assert (got.status, got.body, dict(got.headers)["Location"]) == (301, b"moved", "http://10.0.0.1/")
+    assert len(shop.asked) == 1
+
+
+def test_headers_come_in_their_order_with_their_repetitions_and_each_in_one_line():
+    said = b'HTTP/1.1 200 OK\r\nSet-Cookie: b=2\r\netag: "x y"\r\nSet-Cookie: a=1;\r\n\t path=/\r\nX: \xe9\r\n\r\nok'
+    with a_wire(lambda to: to.sendall(said)) as place:
+        got = ask(f"http://{place}/", rules=trusting(place))
+    assert got.headers == (("Set-Cookie", "b=2"), ("etag", '"x y"'), ("Set-Cookie", "a=1; path=/"), ("X", "\xe9"))
+    assert got.body == b"ok"
+
+
+def test_a_caller_asks_with_headers_of_its_own():
+    with a_shop({"/": lambda it: it.answer(b"ok")}) as shop:
+        more = {"Accept-Language": "de;q=0.8", "if-none-match": 'W/"1"', "accept": "application/json"}
+        ask(f"http://{shop.place}/", rules=trusting(shop.place), headers=more)
+    assert shop.asked[0][1] == {
+        "Host": shop.place,
+        "User-Agent": "lookalike/0.1",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Language": "de;q=0.8",
+        "If-None-Match": 'W/"1"',
+        "Connection": "close",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Host", "host", "HOST", "User-Agent", "Accept-Encoding", "Cookie", "Cookie2", "Authorization"),
+        *("Proxy-Authorization", "Content-Length", "Content-Type", "content-anything", "Transfer-Encoding"),
+        *("Connection", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Upgrade", "Expect"),
+    ],
+)
+def test_a_header_that_frames_the_request_or_names_the_user_is_not_the_callers(name):
+    said = refused("bad_header", "https://shop.example/", ask, headers={name: "secret"}, resolve=nobody)
+    assert said == f"https://shop.example/: the header {name} is not the caller's to set; leave it out"
+
+
+@pytest.mark.parametrize("name", ["", "Two Words", "A:B", "A\r\nHost", "Ä", "A\x00", "Host ", "\u212aeep-alive"])
+def test_a_name_that_no_header_has_is_not_sent(name):
+    said = refused("bad_header", "https://shop.example/", ask, headers={name: "1"}, resolve=nobody)
+    assert said.endswith("is no name of a header; give one such as Accept-Language")
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("value", ["a\r\nCookie: all", "a\nb", "a\rb", "a\x00", "a\tb", "\x7f", "é", "a\u2028b"])
+def test_a_value_that_would_end_its_line_or_is_not_plain_is_not_sent(value):
+    said = refused("bad_header", "https://shop.example/", ask, headers={"If-None-Match": value}, resolve=nobody)
+    assert "If-None-Match is " in said
+    assert said.endswith("; give one line of plain ASCII")
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("reason", "url"),
+    [
+        ("scheme", "file:///etc/passwd"),
+        ("credentials", "http://user:secret@shop.example/"),
+        ("port", "http://shop.example:22/"),
+        ("bad_url", "http://0x7f.1/"),
+    ],
+)
+def test_whoever_asks_is_held_to_the_same_rules(reason, url):
+    assert "secret" not in refused(reason, url, ask, resolve=nobody)
+
+
+def test_a_private_host_is_not_asked_either():
+    said = refused("not_public", "http://shop.example/", ask, resolve=lambda *_: ["93.184.216.34", "10.0.0.1"])
+    assert "put shop.example:80 into allow_private" in said
+
+
+def test_a_name_is_looked_up_once_for_each_request():
+    looked = []
+    with a_shop({"/": lambda it: it.answer(b"ok")}) as shop:
+        place = f"shop.invalid:{shop.server_port}"
+        for _ in range(2):
+            ask(f"http://{place}/", rules=trusting(place), resolve=lambda *who: looked.append(who) or ["127.0.0.1"])
+    assert looked == [("shop.invalid", shop.server_port)] * 2
+
+
+def test_an_unwelcome_answer_has_the_limits_of_a_welcome_one():
+    pages = {
+        "/exact": lambda it: it.answer(b"x" * 1000, status=403),
+        "/big": lambda it: it.answer(b"x" * 1001, status=403),
+        "/half": lambda it: it.answer(b"half", status=400, Content_Length="8"),
+        "/packed": lambda it: it.answer(b"\x1f\x8b", status=404, Content_Encoding="gzip"),
+    }
+    with a_shop(pages) as shop:
+        rules = trusting(shop.place, max_bytes=1000)
+        assert len(ask(f"http://{shop.place}/exact", rules=rules).body) == 1000
+        refused("too_big", f"http://{shop.place}/big", ask, rules=rules)
+        refused("cut_short", f"http://{shop.place}/half", ask, rules=rules)
+        refused("encoding", f"http://{shop.place}/packed", ask, rules=rules)
+
+
+@pytest.mark.parametrize("talk", [drip, drip_headers, endless_continue, silence])
+def test_an_answer_that_takes_its_time_is_left_too(talk):
+    with a_wire(talk) as place:
+        said = refused("too_slow", f"http://{place}/", ask, rules=trusting(place, max_seconds=0.3))
+    assert said == f"http://{place}/: is not done after 0.3 seconds"
+
+
 # Safe connections
 
 
@@ -528,6 +652,8 @@ def test_a_safe_connection_checks_the_name_and_not_the_address(certificate):
         assert fetch(f"https://{good}/", rules=trusting(good), **here).body == b"safe"
         assert "certificate" in refused("not_safe", f"https://{other}/", rules=trusting(other), **here)
         refused("not_safe", f"https://{good}/", rules=trusting(good), resolve=here["resolve"])
+        assert ask(f"https://{good}/", rules=trusting(good), **here).body == b"safe"
+        refused("not_safe", f"https://{good}/", ask, rules=trusting(good), resolve=here["resolve"])
 
 
 def test_an_open_connection_may_be_left_for_a_safe_one_but_not_the_other_way(certificate):

@@ -20,9 +20,12 @@ ENOUGH = {  # what a verb must be told
     "audit": ("dataset=x",),
     "train": ("dataset=x",),
     "evaluate": ("embedder=pretrained", "dataset=x"),
+    "scrape": ("shop=plain",),
+    "catalog": (),
+    "shop": (),
     "doctor": (),
 }
-VERB_OF = {"adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
+VERB_OF = {"shop": "scrape", "adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
 GROUPS = [(group, file.stem) for group in TABLES for file in sorted((CONFIGS / group).glob("*.yaml"))]
 EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
 

@@ -38,7 +38,7 @@ def test_import_into_the_catalog_and_freeze_makes_the_same_products(lookalike, t
     lookalike("import", *FEW, "name=toy", "split=none", at=tmp_path)
     for _ in range(2):  # twice is once
         lookalike("import", *FEW, "name=toy", "into=catalog", at=tmp_path)
-    lookalike("freeze", "name=all", "shop=toy", at=tmp_path)
+    lookalike("freeze", "name=all", "of=toy", at=tmp_path)
     lookalike("freeze", "name=boots", "category=boots", at=tmp_path)
     imported, from_catalog, boots = (
         pl.read_parquet(next((tmp_path / "data/datasets" / name).glob("*/products.parquet")))
@@ -58,7 +58,7 @@ def test_two_sources_of_one_catalog_may_both_have_a_product_1(lookalike, tmp_pat
     both = pl.read_parquet(next((tmp_path / "data/datasets/both").glob("*/products.parquet")))
     assert both.group_by("shop").len().sort("shop")["shop"].to_list() == ["bags", "boots"]
     assert both["style"].str.starts_with("boots:").sum() == (both["shop"] == "boots").sum()
-    lookalike("freeze", "name=some", "shop=boots", at=tmp_path)
+    lookalike("freeze", "name=some", "of=boots", at=tmp_path)
 
 
 def test_a_training_leaves_the_run_folder_of_the_contract_and_is_measured_again_alike(lookalike, shop):

@@ -53,6 +53,7 @@ class FetchError(RowError):
     encoding            packed, which was not asked for
     cut_short           fewer bytes than promised
     bad_answer          not HTTP
+    bad_header          one to be sent that cannot be, or that is not the caller's to set
     """
 
 

@@ -17,6 +17,7 @@ from lookalike.catalog import images, suspects
 from lookalike.catalog.nearness import ENOUGH, fingerprint, near_duplicates, shows_nothing
 from lookalike.catalog.product import RowError
 from lookalike.catalog.versions import DataSet
+from lookalike.settings import PlaceError
 
 Read = Callable[[str], bytes]  # the original bytes of a picture, by its sha256
 
@@ -63,10 +64,12 @@ class Audit:
         return {name: getattr(self, name) for name in names}
 
 
-def audit(dataset: DataSet, read: Read, *, progress: Callable[[int], None] | None = None) -> Audit:
+def audit(
+    dataset: DataSet, read: Read, *, progress: Callable[[int], None] | None = None, threads: int = THREADS
+) -> Audit:
     """Read every picture of the version again and list what is wrong; `progress` is told of each picture done."""
     pictures = _pictures(dataset)
-    seen = _look_at_all(pictures["sha256"].unique(maintain_order=True).to_list(), read, progress)
+    seen = _look_at_all(pictures["sha256"].unique(maintain_order=True).to_list(), read, progress, threads)
     sound = pictures.filter(pl.col("sha256").is_in([key for key, found in seen.items() if isinstance(found, bytes)]))
     prints = [found for key in sound["sha256"] if isinstance(found := seen[key], bytes)]
     pairs = _pairs(sound, prints)
@@ -105,10 +108,10 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.D
 
 
 def _look_at_all(
-    keys: Sequence[str], read: Read, progress: Callable[[int], None] | None
+    keys: Sequence[str], read: Read, progress: Callable[[int], None] | None, threads: int
 ) -> dict[str, bytes | RowError]:
     """The fingerprint of every picture, or what is wrong with it."""
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         seen = {}
         for key, found in zip(keys, pool.map(partial(_look, read=read), keys), strict=True):
             seen[key] = found
@@ -123,6 +126,8 @@ def _look(sha256: str, *, read: Read) -> bytes | RowError:
         if (found := hashlib.sha256(data).hexdigest()) != sha256:
             return RowError("altered", f"its bytes have the sha256 {found[:12]}…, not {sha256[:12]}…: restore the file")
         return fingerprint(images.decode(data, at_least=ENOUGH))
+    except PlaceError:  # nobody answers: what is there is not known
+        raise
     except OSError as wrong:
         return RowError("missing", f"cannot be read: {wrong.strerror or wrong}")
     except RowError as wrong:

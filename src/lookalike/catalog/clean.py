@@ -16,13 +16,16 @@ from urllib.parse import urlsplit
 from lookalike.catalog.prices import iso_currency, price
 from lookalike.catalog.product import Product, RowError
 
-PRODUCT_FIELDS: Final = ("product", "style", "brand", "category", "color", "name", "price", "currency", "rating", "url")
+PRODUCT_FIELDS: Final = (
+    *("product", "style", "brand", "category", "color", "name", "price", "currency", "rating", "stock", "url"),
+)
 IDS: Final = ("product", "style")
 ROLES: Final = ("query", "gallery", "both")
 SPLITS: Final = ("train", "val", "test")
 VIEW_FIELDS: Final = ("view", "role", "split")
 LONGEST_RATING = 100  # characters
 LONGEST_ID = 200  # characters
+LONGEST_COUNT = 9  # digits
 MOST_ESCAPES = 4  # times that a text may have been escaped; "&amp;amp;lt;" was, three times
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, zero width, half a sign, line and paragraph ends
@@ -58,11 +61,13 @@ def read_fields(fields: Mapping[str, str], *, shop: str = "") -> Product:
     cost = price(told["price"], told["currency"])
     stars = rating(told["rating"])
     root, path = category_root(told["category"])
+    pieces = stock(told["stock"])
     url = web_address(fields.get("url", ""))
     unread = {
         "price": cost.amount is None and told["price"].casefold() not in _NOTHING,
         "currency": not cost.currency and not iso_currency(told["currency"]),
         "rating": stars is None and told["rating"].casefold() not in _NOTHING,
+        "stock": pieces is None and told["stock"].casefold() not in _NOTHING,
         "url": not url,
     }
     return Product(
@@ -76,6 +81,7 @@ def read_fields(fields: Mapping[str, str], *, shop: str = "") -> Product:
         price=cost.amount,
         currency=cost.currency,
         rating=stars,
+        stock=pieces,
         url=url,
         attributes=_others(fields) | _as_given(fields, unread) | ({"category_path": path} if path != root else {}),
     )
@@ -115,6 +121,11 @@ def rating(given: str) -> float | None:
     value = float(found[1].replace(",", "."))
     best = 100.0 if found[2] else float((found[3] or "5").replace(",", "."))
     return 5 * value / best if 0 < best >= value else None
+
+
+def stock(given: str) -> int | None:
+    """How many pieces are on hand ("12", "0"); None for anything but a plain count."""
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= LONGEST_COUNT else None
 
 
 def category_root(given: str) -> tuple[str, str]:

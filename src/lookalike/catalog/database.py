@@ -4,13 +4,15 @@ In: `sqlite:///data/catalog.db` or `postgresql+psycopg://user@host/name`. Out: a
 of the catalog, or shows a password, a statement or its values.
 """
 
+import fcntl
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,6 +21,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from lookalike.settings import DataError, DiskFullError
 
 WAIT = 30  # seconds to wait for another writer
+NOTICED = 2  # seconds in which a PostgreSQL server surely notices that a process is no more, and frees its locks
+TIMED_OUT = "55P03"  # how it says that a lock was not to be had in time
+THIS = sa.func.hashtext(sa.func.current_schema())  # PostgreSQL's locks are the whole database's; a schema is a catalog
 
 Insert = sqlite.Insert | postgresql.Insert
 INSERTS: dict[str, Callable[[sa.Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -40,6 +45,8 @@ def open_engine(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        sa.event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -50,14 +57,70 @@ def transaction(engine: sa.Engine, *, writes: bool = False) -> Iterator[sa.Conne
         yield connection
 
 
-def put(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows; where the key is taken, overwrite everything but the key and `first_seen`."""
-    if not rows:
+@contextmanager
+def alone(engine: sa.Engine, name: str) -> Iterator[bool]:
+    """Hold the lock of this name, one of all processes; False where another one has it. A killed process lets go of it."""
+    hold = _hold_in_file if engine.dialect.name == "sqlite" else _hold_in_session
+    with hold(engine, name) as held:
+        yield held
+
+
+@contextmanager
+def _hold_in_file(engine: sa.Engine, name: str) -> Iterator[bool]:
+    """A lock on an empty file beside the database, which stays: one that is removed could be locked by two."""
+    with transaction(engine) as connection:
+        file = connection.exec_driver_sql("PRAGMA database_list").all()[0][2]
+    if not file:  # in memory, where no other process sees it
+        yield True
         return
-    asked = INSERTS[connection.dialect.name](table)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    with Path(f"{file}.{digest}.lock").open("ab") as lock:
+        yield _locked(lock)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _hold_in_session(engine: sa.Engine, name: str) -> Iterator[bool]:
+    """A lock of a session that is this one's own: closing it frees the lock, and so does a process that is no more."""
+    with _explained(engine.url), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()
+        yield _granted(connection, name)
+
+
+def _granted(connection: sa.Connection, name: str) -> bool:
+    connection.exec_driver_sql(f"SET lock_timeout = '{NOTICED}s'")
+    try:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(THIS, sa.func.hashtext(name))))
+    except DBAPIError as wrong:
+        if getattr(wrong.orig, "sqlstate", "") != TIMED_OUT:
+            raise
+        return False
+    return True
+
+
+def put(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows; where the key is taken, overwrite all but the key and `first_seen`. `last_seen` never goes back."""
+    if rows:
+        connection.execute(_putting(connection.dialect.name, table), rows)
+
+
+@cache
+def _putting(dialect: str, table: sa.Table) -> Insert:
+    """The statement, made once: that takes longer than to run it."""
+    asked = INSERTS[dialect](table)
     kept = {"first_seen", *(column.name for column in table.primary_key)}
-    fresh = {column.name: asked.excluded[column.name] for column in table.columns if column.name not in kept}
-    connection.execute(asked.on_conflict_do_update(index_elements=list(table.primary_key), set_=fresh), rows)
+    fresh: dict[str, Any] = {one.name: asked.excluded[one.name] for one in table.columns if one.name not in kept}
+    if "last_seen" in fresh:
+        known, told = table.c.last_seen, asked.excluded.last_seen
+        fresh["last_seen"] = sa.case((known > told, known), else_=told)
+    return asked.on_conflict_do_update(index_elements=list(table.primary_key), set_=fresh)
 
 
 def shown(address: sa.URL) -> str:
@@ -113,12 +176,21 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _begin_postgresql(connection: sa.Connection) -> None:
+    """One writer at a time, as SQLite has it: what a writer reads stays true until it has written."""
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT}s'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.cast(THIS, sa.BigInteger))))
+
+
 MENDS = {
     "file is not a database": "Name another file, or move this one away.",
     "malformed": "The file is damaged: restore it from a copy, or import into a new one.",
     "unable to open": "Name a file in a folder that you may write to.",
     "readonly": "Make the file and its folder writable, or name another.",
-    "locked": "Another process is writing to it: wait for it to end, then try again.",
+    **dict.fromkeys(
+        ("locked", "lock timeout"), "Another process is writing to it: wait for it to end, then try again."
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """The one way to fetch an address that a stranger wrote: only from the public internet, only so much, only so long.
 
-In: a URL. Out: the bytes of its answer. Never: connects to an address that it did not check, asks for a name twice,
-follows a redirect unchecked, sends a password or a cookie, obeys a proxy setting, or reads on past its limits.
+In: a URL. Out: the bytes of its answer, or the answer whatever its status. Never: connects to an address that it did not
+check, asks for a name twice, follows a redirect unchecked, sends a password or a cookie, obeys a proxy setting, or reads
+on past its limits.
 
 Whoever writes the URL must not reach what only this machine can: its own ports, its neighbours, the cloud's metadata.
 So the host's name is resolved here, every address it has must be public, and the connection goes to the very address
@@ -10,11 +11,12 @@ that was checked; a name that answers differently the next time gains nothing.
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,13 +26,19 @@ from urllib.parse import quote, urljoin
 
 from lookalike.catalog.addresses import SAFE_IN_TARGET, FetchError, FetchRules, Place, check_public, place_of, shown
 
-__all__ = ["FetchError", "FetchRules", "Fetched", "fetch", "resolve_host"]
+__all__ = ["Answer", "FetchError", "FetchRules", "Fetched", "ask", "fetch", "resolve_host"]
 
 Resolve = Callable[[str, int], list[str]]  # host, port -> its addresses, as text
 
 MOVED: Final = frozenset({301, 302, 303, 307, 308})
 PIECE: Final = 2**16  # bytes read at once
 RULES: Final = FetchRules()
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = re.compile(  # headers that frame a request, or would tell of the user
+    r"host|user-agent|accept-encoding|(set-)?cookie2?|authorization|(content|proxy)-.*"
+    r"|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +48,16 @@ class Fetched:
     body: bytes
     content_type: str
     final_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one request brought, whatever its status. The body is already out of its chunks."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]  # as they came, in order, each in one line
+    body: bytes
+    url: str  # the address that was asked, in its plainest form
 
 
 def resolve_host(host: str, port: int) -> list[str]:
@@ -60,15 +78,63 @@ def fetch(
     with _told(trail, rules):
         while len(trail) <= rules.max_redirects + 1:
             place = place_of(trail[-1], rules)
-            addresses = _addresses(place, rules, resolve, deadline)
-            connection = _connect(place, addresses, trust, deadline)
-            with closing(_Wire(connection, rules, deadline)) as wire, closing(wire.answer()) as answer:
-                wire.send(_request(place, rules))
-                answer.begin()
+            with _asked(place, {}, rules, resolve, trust, deadline) as answer:
                 if answer.status not in MOVED:
                     return _fetched(answer, place, rules)
                 trail.append(_next_url(place, answer))
         raise FetchError("too_many_redirects", f"redirects more than {rules.max_redirects} times")
+
+
+def ask(
+    url: str,
+    *,
+    rules: FetchRules = RULES,
+    resolve: Resolve = resolve_host,
+    trust: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one GET, with `headers` beside our own, and take whatever whole answer comes: a redirect is not followed.
+
+    One connection a request: it is closed after the answer, as the next one's name is to be looked up and checked anew.
+    """
+    deadline = time.monotonic() + rules.max_seconds
+    with _told([url], rules):
+        place = place_of(url, rules)
+        with _asked(place, _checked(headers or {}), rules, resolve, trust, deadline) as answer:
+            told = tuple((name, _one_line(value)) for name, value in answer.getheaders())
+            return Answer(status=answer.status, headers=told, body=_whole(answer, rules), url=place.url)
+
+
+@contextmanager
+def _asked(
+    place: Place,
+    extra: Mapping[str, str],
+    rules: FetchRules,
+    resolve: Resolve,
+    trust: ssl.SSLContext | None,
+    deadline: float,
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to one request, its head read and its body not yet."""
+    addresses = _addresses(place, rules, resolve, deadline)
+    connection = _connect(place, addresses, trust, deadline)
+    with closing(_Wire(connection, rules, deadline)) as wire, closing(wire.answer()) as answer:
+        wire.send(_request(place, extra, rules))
+        answer.begin()
+        yield answer
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The caller's headers, if they can do no more than ask: names in one spelling, values of one plain line."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name):
+            raise FetchError(
+                "bad_header", f"{ascii(name)[:50]} is no name of a header; give one such as Accept-Language"
+            )
+        if _OURS.fullmatch(name.lower()):
+            raise FetchError("bad_header", f"the header {name} is not the caller's to set; leave it out")
+        if not value.isascii() or not value.isprintable():
+            raise FetchError("bad_header", f"{name} is {ascii(value)[:50]}; give one line of plain ASCII")
+    return {name.title(): value for name, value in headers.items()}
 
 
 @contextmanager
@@ -184,10 +250,16 @@ class _Wire(io.RawIOBase):
         super().close()
 
 
-def _request(place: Place, rules: FetchRules) -> bytes:
-    """The request's head. Target and host hold neither a blank nor a line end: `place_of` saw to it."""
+def _one_line(value: str) -> str:
+    """A header's value without line ends: it may go on in the next line, as was once allowed."""
+    return " ".join(line.strip() for line in value.splitlines())
+
+
+def _request(place: Place, extra: Mapping[str, str], rules: FetchRules) -> bytes:
+    """The request's head. Target, host and `extra` hold no line end: `place_of` and `_checked` saw to it."""
     head = {"Host": place.shown_host, "User-Agent": rules.agent, "Accept": "*/*", "Accept-Encoding": "identity"}
-    lines = [f"GET {place.target} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "Connection: close"]
+    told = [f"{name}: {value}" for name, value in {**head, **extra}.items()]
+    lines = [f"GET {place.target} HTTP/1.1", *told, "Connection: close"]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
 
 
@@ -203,15 +275,23 @@ def _next_url(place: Place, answer: http.client.HTTPResponse) -> str:
 
 
 def _fetched(answer: http.client.HTTPResponse, place: Place, rules: FetchRules) -> Fetched:
-    """The whole answer, if it is the file itself: neither packed nor more than allowed nor less than promised."""
+    """The answer, if it is the file itself."""
     if answer.status != http.client.OK:
         raise FetchError("status", f"answers {answer.status} {http.client.responses.get(answer.status, '')}".rstrip())
+    body = _whole(answer, rules)
+    return Fetched(body=body, content_type=answer.getheader("Content-Type", ""), final_url=place.url)
+
+
+def _whole(answer: http.client.HTTPResponse, rules: FetchRules) -> bytes:
+    """The body as it is: neither packed nor more than allowed nor less than promised."""
+    if answer.length == 0:
+        return b""  # nothing to unpack: a 304 may tell how the body would have come
     for header, plain in (("Content-Encoding", {"", "identity"}), ("Transfer-Encoding", {"", "identity", "chunked"})):
         if (packed := answer.getheader(header, "").strip().lower()) not in plain:
             raise FetchError(
                 "encoding", f"comes packed ({ascii(packed)[:50]}), which was not asked for and is not unpacked"
             )
-    return Fetched(body=_body(answer, rules), content_type=answer.getheader("Content-Type", ""), final_url=place.url)
+    return _body(answer, rules)
 
 
 def _body(answer: http.client.HTTPResponse, rules: FetchRules) -> bytes:

@@ -8,14 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from lookalike.catalog import clean
 from lookalike.catalog.images import decode, look
 from lookalike.catalog.nearness import ENOUGH, fingerprint
-from lookalike.catalog.pictures import keep
+from lookalike.catalog.pictures import at_once, keep
 from lookalike.catalog.product import Product, Row, RowError, SetAside, View
+from lookalike.files import Place
 
 AHEAD = 64  # rows read ahead of the slowest: memory stays flat however long the source is
 
@@ -47,7 +47,7 @@ class Intake:
 
 def take_in(
     rows: Iterable[Row],
-    pictures: Path,
+    pictures: Place,
     *,
     shop: str = "",
     threads: int = 2,
@@ -57,7 +57,7 @@ def take_in(
     taken: dict[str, list[Product]] = defaultdict(list)
     set_aside: list[SetAside] = []
     count = 0
-    for result in _side_by_side(rows, lambda row: _take_one(row, pictures, shop), threads):
+    for result in _side_by_side(rows, lambda row: _take_one(row, pictures, shop), at_once(pictures, threads)):
         count += 1
         if isinstance(result, SetAside):
             set_aside.append(result)
@@ -77,16 +77,19 @@ def take_in(
 def _side_by_side(rows: Iterable[Row], work: Callable[[Row], Any], threads: int) -> Iterator[Any]:
     """`work` on every row in a few threads (decoding lets go of the interpreter), results in the rows' order."""
     waiting: list[Future[Any]] = []
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for row in rows:
             waiting.append(pool.submit(work, row))
             if len(waiting) >= AHEAD:
                 yield waiting.pop(0).result()
         for one in waiting:
             yield one.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # where one could not be kept, the rest would find out the same
 
 
-def _take_one(row: Row, pictures: Path, shop: str) -> Product | SetAside:
+def _take_one(row: Row, pictures: Place, shop: str) -> Product | SetAside:
     """A product with this row's one view, or the reason why not."""
     try:
         data = row.read()  # first of all: a broken row says here that it is broken
@@ -100,20 +103,27 @@ def _take_one(row: Row, pictures: Path, shop: str) -> Product | SetAside:
         return SetAside(where=row.where, picture=row.picture, product=told, reason=wrong.reason, text=text)
 
 
-def _look_at(data: bytes, row: Row, pictures: Path) -> View:
+def _look_at(data: bytes, row: Row, pictures: Place) -> View:
     told = clean.read_view(row.fields)
+    return view_of(
+        data, pictures, view=told.view, role=told.role, split=told.split, source=f"{row.where}: {row.picture}"
+    )
+
+
+def view_of(data: bytes, pictures: Place, *, view: str, source: str, role: str = "both", split: str = "") -> View:
+    """A picture's bytes, checked and kept under `pictures`, as a view; raises a PictureError where they are no picture."""
     header, pixels = look(data), decode(data, at_least=ENOUGH)
     return View(
-        view=told.view,
-        role=told.role,
-        split=told.split,
+        view=view,
+        role=role,
+        split=split,
         sha256=keep(pictures, data),
         format=header.format,
         width=header.width,
         height=header.height,
         size=len(data),
         fingerprint=fingerprint(pixels),
-        source=f"{row.where}: {row.picture}",
+        source=source,
     )
 
 

@@ -58,6 +58,7 @@ class Product:
     price: Decimal | None = None
     currency: str = ""  # ISO 4217
     rating: float | None = None  # of 5
+    stock: int | None = None  # pieces that the shop has on hand; 0 is sold out
     url: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     views: tuple[View, ...] = ()

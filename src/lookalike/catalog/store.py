@@ -1,4 +1,4 @@
-"""The catalog in SQL: what is known of every product, since when, at what price, and which rows were turned away.
+"""The catalog in SQL: what is known of every product, since when, at what price, in stock or not, and the rows turned away.
 
 In: products, views and rows set aside. Out: the same, in an order that does not depend on how they came, and counts.
 Never: holds a picture's bytes (they are files named by sha256), decodes, or fetches.
@@ -13,20 +13,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import groupby, islice
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
+from lookalike.catalog.crawl import PriceChange
 from lookalike.catalog.database import open_engine, put, shown, transaction
 from lookalike.catalog.product import Product, SetAside, View
-from lookalike.catalog.tables import HISTORY, IMPORTS, PRODUCTS, QUARANTINE, SCHEMA, TABLES, VERSION, VIEWS, utc
+from lookalike.catalog.tables import HISTORY, IMPORTS, PRODUCTS, QUARANTINE, SCHEMA, TABLES, VERSION, VIEWS, Exact, utc
 from lookalike.settings import DataError, LookalikeError
 
 CHUNK = 500  # products looked up and written together
 VIEW_FACTS = [field.name for field in fields(View)]
 FACTS = [field.name for field in fields(Product) if field.name != "views"]
+OFFER = ("price", "currency", "stock")
 Key = tuple[str, str]  # shop, product
 
 
@@ -64,6 +66,23 @@ class PriceSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StockSeen:
+    """How many pieces of a product there were from this moment on."""
+
+    seen: datetime
+    stock: int
+
+
+class Learnt(NamedTuple):
+    """A product before and after something was told of it."""
+
+    before: Product | None
+    after: Product
+    was_gone: bool
+    at: datetime  # when it was last seen
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportRecord:
     """One crawl or import. One that was killed stays "running", without an end."""
 
@@ -96,13 +115,15 @@ class Store:
     def upsert(self, told: Iterable[Product], *, seen: datetime) -> Counts:
         """Take in products: new ones are added, known ones learn what is told; what is told empty erases nothing.
 
+        What was seen later is believed, in whichever order it is told.
+
         One transaction, open while `told` is walked: an error half way, even in `told` itself, leaves all as it was.
         Hand in products that are ready, so that other writers do not wait for a picture to be decoded.
         """
         total = Counts()
         with transaction(self._engine, writes=True) as connection:
             for some in _chunks(told, CHUNK):
-                total += _upsert(connection, some, utc(seen))
+                total = sum(map(_difference, learn(connection, some, seen=utc(seen))), total)
         return total
 
     def mark_gone(self, shop: str, *, before: datetime) -> int:
@@ -111,22 +132,38 @@ class Store:
         with transaction(self._engine, writes=True) as connection:
             return connection.execute(sa.update(PRODUCTS).where(unseen).values(gone=True)).rowcount
 
-    def products(self, category: str = "", shop: str = "", brand: str = "", *, with_gone: bool = True) -> list[Product]:
+    def products(
+        self, category: str = "", shop: str = "", brand: str = "", *, with_gone: bool = True, pictured: bool = False
+    ) -> list[Product]:
         """Products with their views: products by shop and name, views by their name, then sha256.
 
-        "" asks for all; a capital more or less does not matter, as nobody types "Boots" twice alike.
+        "" asks for all; a capital more or less does not matter, as nobody types "Boots" twice alike. `pictured`: only
+        those with a view, as a crawl publishes also what it has no picture of.
         """
         asked = {"category": category, "shop": shop, "brand": brand}
         wanted = [sa.func.lower(PRODUCTS.c[name]) == value.lower() for name, value in asked.items() if value]
         with transaction(self._engine) as connection:
             known = _read(connection, *wanted, *([] if with_gone else [~PRODUCTS.c.gone]))
-        return [known[key] for key in sorted(known)]
+        return [known[key] for key in sorted(known) if known[key].views or not pictured]
 
     def prices(self, shop: str, product: str) -> list[PriceSeen]:
         """Every price that a product has had, oldest first."""
-        same = (HISTORY.c.shop == shop) & (HISTORY.c.product == product)
-        asked = sa.select(HISTORY.c.seen, HISTORY.c.price, HISTORY.c.currency).where(same).order_by(HISTORY.c.seen)
-        return [PriceSeen(**row) for row in self._rows(asked)]
+        told = (row for row in self._history(shop, product) if row.price is not None)
+        runs = groupby(told, key=lambda row: (row.price, row.currency))
+        firsts = [next(rows) for _, rows in runs]
+        return [PriceSeen(seen=row.seen, price=row.price, currency=row.currency) for row in firsts]
+
+    def stocks(self, shop: str, product: str) -> list[StockSeen]:
+        """Every count of pieces that a product has had, oldest first."""
+        told = (row for row in self._history(shop, product) if row.stock is not None)
+        firsts = [next(rows) for _, rows in groupby(told, key=lambda row: row.stock)]
+        return [StockSeen(seen=row.seen, stock=row.stock) for row in firsts]
+
+    def price_changes(self, *, shop: str = "", limit: int = 100) -> list[PriceChange]:
+        """The last prices that are not what they had been, newest first. From one currency to another is no change."""
+        with transaction(self._engine) as connection:
+            changes = (PriceChange(**row) for row in connection.execute(_repriced(shop)).mappings())
+            return list(islice((one for one in changes if one.before != one.after), limit))
 
     def set_aside(self, rows: Iterable[SetAside], *, seen: datetime) -> int:
         """Keep the rows that were not taken in; telling one again only moves its moment. Answers how many are new."""
@@ -190,6 +227,11 @@ class Store:
                 )
         return self
 
+    def _history(self, shop: str, product: str) -> list[sa.Row[Any]]:
+        same = (HISTORY.c.shop == shop) & (HISTORY.c.product == product)
+        with transaction(self._engine) as connection:
+            return list(connection.execute(sa.select(HISTORY).where(same).order_by(HISTORY.c.seen)))
+
     def _rows(self, asked: sa.Select[Any]) -> list[sa.RowMapping]:
         with transaction(self._engine) as connection:
             return list(connection.execute(asked).mappings())
@@ -228,37 +270,96 @@ def _in_order(pictures: Iterable[View]) -> tuple[View, ...]:
     return tuple(sorted(pictures, key=lambda view: (view.view, view.sha256)))
 
 
-def _upsert(connection: sa.Connection, some: list[Product], seen: datetime) -> Counts:
-    """Merge a chunk of products into what is known of them, and write what came of it."""
-    known = _read(connection, _among([_named(told) for told in some]), lock=True)
-    counts = Counts()
-    prices: dict[Key, dict[str, Any]] = {}
-    pictures: dict[tuple[str, str, str], dict[str, Any]] = {}
+def learn(connection: sa.Connection, some: list[Product], *, seen: datetime, met_by: int | None = None) -> list[Learnt]:
+    """Merge a chunk of products into what is known of them, and write what came of it. `met_by`: the crawl that tells."""
+    among = _among([_named(told) for told in some])
+    known = _read(connection, among, lock=True)
+    standing = _standing(connection, among)
+    learnt: list[Learnt] = []
     for told in some:
         key = _named(told)
+        last, was_gone = standing.get(key, (seen, False))
         before = known.get(key)
-        after = known[key] = merged(before or Product(shop=told.shop, product=told.product), told)
-        counts += _difference(before, after)
-        if _repriced(before, after):
-            prices[key] = {**_identity(after), "price": after.price, "currency": after.currency, "seen": seen}
+        known[key] = _heard(before, told, later=last <= seen)
+        standing[key] = (max(last, seen), False)
+        learnt.append(Learnt(before, known[key], was_gone, max(last, seen)))
+    _write(connection, some, learnt, seen, met_by)
+    return learnt
+
+
+def _heard(before: Product | None, told: Product, *, later: bool) -> Product:
+    """What is known now. What was seen before it was last heard of only fills the gaps."""
+    known = before or Product(shop=told.shop, product=told.product)
+    return merged(_outlived(known, told), told) if later else merged(told, known)
+
+
+def _outlived(known: Product, told: Product) -> Product:
+    """What is known without what `told` ends by its silence: a list price goes with the sale, a riddle with its answer."""
+    ended = {f"{name}_as_given" for name in FACTS if getattr(told, name) not in ("", None)}
+    ended |= {"list_price"} if told.price is not None else set()
+    return replace(known, attributes={name: value for name, value in known.attributes.items() if name not in ended})
+
+
+def _write(
+    connection: sa.Connection, some: list[Product], learnt: list[Learnt], seen: datetime, met_by: int | None
+) -> None:
+    products: dict[Key, dict[str, Any]] = {}
+    pictures: dict[tuple[str, str, str], dict[str, Any]] = {}
+    offers: dict[Key, dict[str, Any]] = {}
+    for told, (before, after, _, at) in zip(some, learnt, strict=True):
+        key = _named(after)
+        products[key] = {**_product_row(after, seen), "met_by": met_by}
         mentioned = {view.sha256 for view in told.views}
         pictures |= {(*key, v.sha256): _view_row(after, v, seen) for v in after.views if v.sha256 in mentioned}
-    put(connection, PRODUCTS, [_product_row(known[key], seen) for key in dict.fromkeys(map(_named, some))])
+        if offer(after) != offer(before):
+            offers[key] = {**_identity(after), "seen": at, **{name: getattr(after, name) for name in OFFER}}
+    put(connection, PRODUCTS, list(products.values()))
     put(connection, VIEWS, list(pictures.values()))
-    put(connection, HISTORY, list(prices.values()))
-    return counts
+    put(connection, HISTORY, list(offers.values()))
 
 
-def _difference(before: Product | None, after: Product) -> Counts:
+def offer(product: Product | None) -> tuple[Decimal | None, str, int | None]:
+    """What the history is kept of; a currency without a price is nothing."""
+    if product is None:
+        return None, "", None
+    return product.price, product.currency if product.price is not None else "", product.stock
+
+
+def _standing(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> dict[Key, tuple[datetime, bool]]:
+    """When products were last seen, and whether they are gone."""
+    columns = (PRODUCTS.c.shop, PRODUCTS.c.product, PRODUCTS.c.last_seen, PRODUCTS.c.gone)
+    found = connection.execute(sa.select(*columns).where(wanted))
+    return {(shop, product): (last_seen, gone) for shop, product, last_seen, gone in found}
+
+
+def _difference(learnt: Learnt) -> Counts:
+    before, after = learnt.before, learnt.after
     if before is None:
         return Counts(new=1, views_new=len(after.views))
     same = all(getattr(before, name) == getattr(after, name) for name in FACTS)
     return Counts(changed=int(not same), same=int(same), views_new=len(after.views) - len(before.views))
 
 
-def _repriced(before: Product | None, after: Product) -> bool:
-    known = (before.price, before.currency) if before else None
-    return after.price is not None and known != (after.price, after.currency)
+def _repriced(shop: str) -> sa.Select[Any]:
+    """Each price of the history beside the one before it in the same currency, newest first. Some are equal."""
+    of_each = (HISTORY.c.shop, HISTORY.c.product)
+    price_before = sa.func.lag(HISTORY.c.price, type_=Exact()).over(partition_by=of_each, order_by=HISTORY.c.seen)
+    currency_before = sa.func.lag(HISTORY.c.currency).over(partition_by=of_each, order_by=HISTORY.c.seen)
+    known = sa.select(
+        *(HISTORY.c[name] for name in ("shop", "product", "seen", "currency")),
+        HISTORY.c.price.label("after"),
+        price_before.label("before"),
+        currency_before.label("currency_before"),
+    ).where(HISTORY.c.price.is_not(None), *([HISTORY.c.shop == shop] if shop else []))
+    told = known.subquery()
+    same = (told.c.shop == PRODUCTS.c.shop) & (told.c.product == PRODUCTS.c.product)
+    columns = (told.c[name] for name in ("shop", "product", "seen", "before", "after", "currency"))
+    return (
+        sa.select(*columns, PRODUCTS.c.name)
+        .join_from(told, PRODUCTS, same)
+        .where(told.c.before != told.c.after, told.c.currency == told.c.currency_before)
+        .order_by(told.c.seen.desc(), told.c.shop, told.c.product)
+    )
 
 
 def _read(connection: sa.Connection, *wanted: sa.ColumnElement[bool], lock: bool = False) -> dict[Key, Product]:

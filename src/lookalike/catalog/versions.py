@@ -4,6 +4,8 @@ In: products with checked views. Out: `DataSet`. Never: changes a sound version,
 
     data/datasets/NAME/<version>/   products.parquet views.parquet set_aside.parquet manifest.json
     data/datasets/NAME/newest       the version that NAME alone means
+
+or the same under an s3:// address; see `files.new_folder` for what a kill and two writers leave there.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from lookalike import files
 from lookalike.catalog.nearness import near_duplicates
 from lookalike.catalog.product import Product, SetAside, View
 from lookalike.catalog.splits import Assignment, Member, assign
+from lookalike.files import Place
 from lookalike.settings import DataError, Shares, SplitRule, folder_fault
 
 FORMAT = 1  # of the folder; a reader refuses another
@@ -45,7 +48,7 @@ class DataSet:
 
     name: str
     version: str
-    folder: Path
+    folder: Place
     manifest: dict[str, Any]
     products: pl.DataFrame
     views: pl.DataFrame
@@ -68,7 +71,7 @@ def freeze(
     products: Sequence[Product],
     set_aside: Sequence[SetAside] = (),
     *,
-    root: Path,
+    root: Place,
     rule: SplitRule = "auto",
     shares: Shares | None = None,
     seed: int = 0,
@@ -101,7 +104,7 @@ def freeze(
     return _write(root / name, facts, tables)
 
 
-def _parent(name: str, root: Path) -> tuple[DataSet | None, list[str]]:
+def _parent(name: str, root: Place) -> tuple[DataSet | None, list[str]]:
     """The version before, and a note where there is one that cannot be read: a damaged past must not bar the way."""
     try:
         return newest(name, root), []
@@ -109,7 +112,7 @@ def _parent(name: str, root: Path) -> tuple[DataSet | None, list[str]]:
         return None, [f"the version before could not be read ({wrong}), so its split was not kept"]
 
 
-def _write(home: Path, facts: dict[str, Any], tables: Mapping[str, pl.DataFrame]) -> DataSet:
+def _write(home: Place, facts: dict[str, Any], tables: Mapping[str, pl.DataFrame]) -> DataSet:
     """Put a version where it belongs, unless it stands there already, and make it the newest."""
     folder = home / facts["version"]
     written = _standing(folder)
@@ -123,7 +126,7 @@ def _write(home: Path, facts: dict[str, Any], tables: Mapping[str, pl.DataFrame]
     return written
 
 
-def _standing(folder: Path) -> DataSet | None:
+def _standing(folder: Place) -> DataSet | None:
     """The version in a folder; None where there is none, or none that can be trusted."""
     try:
         return load(folder)
@@ -131,7 +134,7 @@ def _standing(folder: Path) -> DataSet | None:
         return None
 
 
-def find(said: str, root: Path) -> DataSet:
+def find(said: str, root: Place) -> DataSet:
     """The data set that `name` or `name@version` means."""
     name, _, version = said.partition("@")
     if not (root / name).is_dir():
@@ -144,25 +147,25 @@ def find(said: str, root: Path) -> DataSet:
         if found:
             return found
         raise DataError(f"data set {name!r} has no finished version under {root / name}; import it again")
-    near = [one for one in (root / name).iterdir() if one.is_dir() and one.name.startswith(version)]
+    near = [one for one in (root / name).iterdir() if one.name.startswith(version) and one.is_dir()]
     if len(near) != 1:
         there = ", ".join(sorted(one.name for one in (root / name).iterdir() if one.is_dir() and one.name[0] != "."))
         raise DataError(f"data set {name!r} has no one version {version!r}; there are: {there}")
     return load(near[0])
 
 
-def newest(name: str, root: Path) -> DataSet | None:
+def newest(name: str, root: Place) -> DataSet | None:
     """The version that the name alone means, if there is one."""
     pointer = root / name / "newest"
     if not pointer.is_file():
         return None
-    version = pointer.read_text("utf-8", errors="replace").strip()
+    version = pointer.read_bytes().decode("utf-8", errors="replace").strip()
     if not version.isalnum():
         raise DataError(f"{pointer}: {version!r} is no version. Write one that lies beside it, or import {name} again.")
     return load(root / name / version)
 
 
-def load(folder: Path) -> DataSet:
+def load(folder: Place) -> DataSet:
     """Read a version, refusing one that is unfinished, altered, or of another format."""
     facts = files.sealed(folder)
     if facts.get("format") != FORMAT:
@@ -171,8 +174,12 @@ def load(folder: Path) -> DataSet:
         )
     if lacking := {"name", "version", "split", "counts"} - facts.keys():
         raise DataError(f"{folder / files.MANIFEST}: altered: it lacks {', '.join(sorted(lacking))}; import it again")
-    tables = {table: pl.read_parquet(folder / f"{table}.parquet") for table in ("products", "views", "set_aside")}
+    tables = {table: _read(folder / f"{table}.parquet") for table in ("products", "views", "set_aside")}
     return DataSet(name=facts["name"], version=facts["version"], folder=folder, manifest=facts, **tables)
+
+
+def _read(path: Place) -> pl.DataFrame:
+    return pl.read_parquet(path if isinstance(path, Path) else path.read_bytes())
 
 
 def _members(products: Sequence[Product], rule: SplitRule) -> tuple[list[Member], list[tuple[int, int]]]:

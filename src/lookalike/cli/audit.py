@@ -10,8 +10,8 @@ import polars as pl
 
 from lookalike import files
 from lookalike.catalog import pictures, versions
+from lookalike.catalog.audit import THREADS, audit
 from lookalike.catalog.audit import Audit as Found
-from lookalike.catalog.audit import audit
 from lookalike.catalog.versions import DataSet
 from lookalike.cli import places, show
 from lookalike.data.cache import decoded
@@ -26,9 +26,10 @@ TILE = 160
 def run(settings: Audit) -> int:
     """Look, say it, write the page, its tables and a contact sheet."""
     dataset = versions.find(settings.dataset, places.datasets(settings.paths))
-    read = partial(_bytes, places.pictures(settings.paths))
+    root = places.pictures(settings.paths)
+    read = partial(_bytes, root)
     with show.progress("auditing", dataset.views["sha256"].n_unique()) as moved:
-        found = audit(dataset, read, progress=moved)
+        found = audit(dataset, read, progress=moved, threads=pictures.at_once(root, THREADS))
     where = places.audits(settings.paths) / dataset.name / dataset.version
     for name, table in found.tables().items():
         files.write_text(where / f"{name}.csv", table.write_csv())
@@ -38,7 +39,7 @@ def run(settings: Audit) -> int:
     return 0 if found.ok and found.unreadable.is_empty() else 1
 
 
-def _bytes(root: Path, sha256: str) -> bytes:
+def _bytes(root: files.Place, sha256: str) -> bytes:
     """What lies there, unchecked: the audit itself tells a missing file from an altered one."""
     return pictures.path_of(root, sha256).read_bytes()
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from lookalike import files
 from lookalike.catalog import versions
+from lookalike.catalog.remote import SCHEME
 from lookalike.catalog.store import open_store
 from lookalike.cli import places, show
-from lookalike.settings import DataError, Doctor, LookalikeError, Paths
+from lookalike.settings import DataError, Doctor, LookalikeError, Paths, PlaceError
 
 ROOM_GB = 2.0  # below this a cache of a few thousand pictures may not fit
 
@@ -129,17 +130,31 @@ def _disk(paths: Paths) -> Iterator[Finding]:
 def _writing(paths: Paths) -> Iterator[Finding]:
     """Whether a file can be written wherever a verb writes, found by writing one."""
     kinds = (places.pictures, places.datasets, places.cache, places.features, places.audits)
-    written = (Path(paths.data), Path(paths.runs), *(place(paths) for place in kinds))
-    faults = dict.fromkeys(found for folder in written if (found := files.obstacle(folder)))
-    mend = "move it away or make it writable, or point paths.data and paths.runs elsewhere"
+    own = [files.obstacle(Path(name)) for name in (paths.data, paths.runs)]
+    faults = dict.fromkeys(filter(None, [*own, *(_obstacle(place, paths) for place in kinds)]))
     for fault in faults:
+        there = fault.startswith(SCHEME)
+        mend = (
+            "see there" if there else "move it away or make it writable, or point paths.data and paths.runs elsewhere"
+        )
         yield Finding(what="writing", says=fault, mend=mend)
     if not faults:
-        yield Finding(what="writing", says=f"files can be written under {paths.data}/ and {paths.runs}/")
+        written = dict.fromkeys(f"{name}/" for name in (paths.data, paths.runs, paths.images, paths.datasets) if name)
+        yield Finding(what="writing", says=f"files can be written under {' and '.join(written)}")
+
+
+def _obstacle(place: Callable[[Paths], files.Place], paths: Paths) -> str:
+    try:
+        return files.obstacle(place(paths))
+    except PlaceError as wrong:  # a bucket that does not answer
+        return str(wrong)
 
 
 def _data(paths: Paths) -> Iterator[Finding]:
-    root = places.datasets(paths)
+    try:
+        root = places.datasets(paths)
+    except PlaceError:  # said already, as what keeps files from being written
+        return
     names = sorted(one.name for one in root.iterdir() if one.is_dir() and one.name[0] != ".") if root.is_dir() else []
     if not names:
         yield Finding(

@@ -10,7 +10,7 @@ from lookalike.settings import DataError, Freeze
 def run(settings: Freeze) -> int:
     """Read the catalog, split it, write a version."""
     with open_store(places.catalog(settings)) as store:
-        products = store.products(category=settings.category, shop=settings.shop)
+        products = store.products(category=settings.category, shop=settings.of, pictured=True)
     if not products:
         raise DataError(_nothing(settings))
     frozen = versions.freeze(
@@ -27,7 +27,7 @@ def run(settings: Freeze) -> int:
 
 
 def _nothing(settings: Freeze) -> str:
-    part = " ".join(f"{name}={value}" for name in ("category", "shop") if (value := getattr(settings, name)))
+    part = " ".join(f"{name}={value}" for name in ("category", "of") if (value := getattr(settings, name)))
     if part:
         return f"the catalog has no product with {part}; leave it out, or look at what was imported"
     return "the catalog is empty; fill it with `lookalike import ... into=catalog`"

@@ -23,12 +23,13 @@ def run(settings: Import) -> int:
 
 
 def _into_dataset(settings: Import) -> int:
+    root = places.datasets(settings.paths)
     found = _take(settings)
     frozen = versions.freeze(
         settings.name,
         found.products,
         found.set_aside,
-        root=places.datasets(settings.paths),
+        root=root,
         rule=settings.split,
         shares=settings.shares,
         seed=settings.seed,
@@ -48,9 +49,7 @@ def _into_catalog(settings: Import, store: Store) -> int:
     store.end_import(number, ended=now, status="done" if found.products else "failed", counts=told)
     if not found.products:
         raise DataError(f"{settings.source}: no product with a usable picture; nothing was added to the catalog")
-    show.facts(
-        "into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name} shop={settings.name}"}
-    )
+    show.facts("into the catalog", vars(counts) | {"next": f"lookalike freeze name={settings.name} of={settings.name}"})
     return 0
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -21,11 +21,14 @@ from lookalike import settings
 from lookalike.settings import ConfigError, LookalikeError
 
 VERBS: dict[str, tuple[type, str]] = {
+    "scrape": (settings.Scrape, "crawls a shop into the catalog, politely"),
     "import": (settings.Import, "takes in a data set, or draws one"),
     "freeze": (settings.Freeze, "freezes the catalog into a data set version"),
     "audit": (settings.Audit, "finds leaks, duplicates, unreadable pictures, doubtful labels"),
     "train": (settings.Train, "learns on train, chooses on val, measures once on test"),
     "evaluate": (settings.Evaluate, "measures a run, or an untrained embedder, on a data set"),
+    "catalog": (settings.Catalog, "looks into the catalog: counts, crawls, prices; `catalog show ID` one product"),
+    "shop": (settings.Shop, "serves the drawn catalog as a shop on this machine, to crawl"),
     "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
 }
 MODULES = {"import": "import_"}  # a word of Python's own cannot name a module
@@ -111,7 +114,7 @@ def _through_hydra(verb: str, overrides: list[str]) -> int:
 
     from lookalike.cli.overrides import ready
 
-    words = ready(VERBS[verb][0], overrides, configs())
+    words = ready(VERBS[verb][0], joined(VERBS[verb][0], overrides), configs())
     ending = Ending()
 
     def task(composed: Any) -> None:
@@ -126,6 +129,16 @@ def _through_hydra(verb: str, overrides: list[str]) -> int:
     except (HydraException, OmegaConfBaseException) as wrong:
         return _said(verb, ConfigError("; ".join(filter(None, [*words.faults, str(wrong)]))))
     return ending.code
+
+
+def joined(kind: type, words: Sequence[str]) -> list[str]:
+    """Words of which a bare setting's name takes the next one as its value: `show zappos:1` is `show=zappos:1`."""
+    names = {one.name for one in fields(kind)}
+    walk, out = iter(words), []
+    for word in walk:
+        value = next(walk, None) if word in names else None
+        out.append(word if value is None else f"{word}={value}")
+    return out
 
 
 def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:

@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.images import PictureError, decode
-from lookalike.catalog.pictures import path_of, read
+from lookalike.catalog.pictures import at_once, path_of, read
 from lookalike.features.resize import How, Interpolation
 from lookalike.features.resize import resize as to_square
-from lookalike.files import write_json, writing_to
+from lookalike.files import Place, write_json, writing_to
 from lookalike.settings import DataError, DiskFullError
 
 FORMAT = 1  # raise it when decode() or resize() begins to give other pixels: the old maps are then left alone
@@ -57,7 +57,7 @@ class _Map:
 
 def decoded(
     root: Path,
-    pictures: Path,
+    pictures: Place,
     shas: Sequence[str],
     *,
     size: int,
@@ -84,7 +84,7 @@ def decoded(
         return found.squares
     to_size = partial(to_square, size=size, how=resize, interpolation=interpolation)
     square_of = partial(_square, known=_known(folder, size), pictures=pictures, size=size, to_size=to_size)
-    _make(path, shas, square_of, size * size * 3, told, threads)
+    _make(path, shas, square_of, size * size * 3, told, at_once(pictures, threads))
     if made := _open(path, size):
         return made.squares
     raise DataError(f"{path}: not what was written a moment ago. Does something else write there? Else check the disk.")
@@ -121,7 +121,7 @@ def _square(
     sha: str,
     *,
     known: dict[str, tuple[_Map, int]],
-    pictures: Path,
+    pictures: Place,
     size: int,
     to_size: Callable[[Squares], Squares],
 ) -> Squares:

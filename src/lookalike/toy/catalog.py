@@ -56,7 +56,7 @@ def rows(
     return (
         _row(made, shot)
         for made in (style(number, seed) for number in range(styles))
-        for which in range(_colorways(made.number, colorways, seed))
+        for which in range(sold_in(made.number, colorways, seed))
         for shot in shots(made, which=which, views=views, size=size, clutter=clutter, seed=seed)
     )
 
@@ -72,7 +72,7 @@ def _check(given: dict[str, float]) -> None:
         raise ConfigError("The toy shop cannot be drawn: " + "; ".join(faults) + ".")
 
 
-def _colorways(number: int, most: int, seed: int) -> int:
+def sold_in(number: int, most: int, seed: int) -> int:
     """How many colorways the style is sold in: 2 to `most`."""
     chance = np.random.default_rng([seed, 13, number])
     return min(most, 2 + int(chance.random() * (most - 1)))  # grows with `most`, never shrinks
@@ -88,28 +88,37 @@ def _views(made: Style) -> dict[str, Camera]:
 
 
 def _row(made: Style, shot: Shot) -> Row:
-    name = f"toy-{made.number:05d}"
-    product = f"{name}-{shot.colorway}"
-    told, _ = _dress(shot.seed, shot.style, shot.colorway)
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{made.name} {told}".lower()).strip("-")
+    told = facts(made, shot.colorway, shot.seed)
+    product = told["product"]
+    at = f"{slug(told['name'], told['color'])}-{made.number}-{shot.colorway}"
     return Row(
         where=f"toy shop, {product} {shot.view}",
         picture=f"{product}/{shot.view}.jpg",
         read=partial(jpeg, shot),
-        fields={
-            "product": product,
-            "style": name,
-            "brand": made.brand.name,
-            "category": made.category,
-            "color": told,
-            "name": made.name,
-            "price": made.price,
-            "currency": made.brand.currency,
-            "rating": made.rating,
-            "url": f"https://toy.example/p/{slug}-{made.number}-{shot.colorway}",
-            "view": shot.view,
-        },
+        fields=told | {"url": f"https://toy.example/p/{at}", "view": shot.view},
     )
+
+
+def facts(made: Style, which: int, seed: int) -> dict[str, str]:
+    """What the shop tells of a product, colorway `which` of the style, whatever its pictures."""
+    name = f"toy-{made.number:05d}"
+    color, _ = _dress(made, which, seed)
+    return {
+        "product": f"{name}-{which}",
+        "style": name,
+        "brand": made.brand.name,
+        "category": made.category,
+        "color": color,
+        "name": made.name,
+        "price": made.price,
+        "currency": made.brand.currency,
+        "rating": made.rating,
+    }
+
+
+def slug(*words: str) -> str:
+    """Words as an address writes them: "vesper-ankle-boot-black"."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
 
 
 def jpeg(shot: Shot) -> bytes:
@@ -131,15 +140,14 @@ def draw(shot: Shot) -> Picture:
     )
 
 
-def _dress(seed: int, number: int, which: int) -> tuple[str, Dress]:
-    made = style(number, seed)
-    leading = names(np.random.default_rng([seed, 15, number]))
-    return colorway(leading[which], made.cloth, np.random.default_rng([seed, 16, number, which]))
+def _dress(made: Style, which: int, seed: int) -> tuple[str, Dress]:
+    leading = names(np.random.default_rng([seed, 15, made.number]))
+    return colorway(leading[which], made.cloth, np.random.default_rng([seed, 16, made.number, which]))
 
 
 @lru_cache(maxsize=12)
 def _mesh(seed: int, number: int, which: int) -> Mesh:
     """A product's surfaces, kept while its views are drawn one after the other. Nobody changes them."""
     made = style(number, seed)
-    _, dress = _dress(seed, number, which)
+    _, dress = _dress(made, which, seed)
     return mesh(bag.sheets(made.shape, dress) if isinstance(made.shape, Bag) else shoe.sheets(made.shape, dress))

@@ -1,0 +1,1 @@
+"""Pages: text and address in, products or a PageError out. No network, no Scrapy."""

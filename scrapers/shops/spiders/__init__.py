@@ -1,0 +1,1 @@
+"""Spiders: they walk from page to page, and read nothing themselves."""

@@ -1,0 +1,103 @@
+"""`lookalike scrape` and what stands before and behind it: permission, contact, the gate, the catalog, a data set."""
+
+import pytest
+
+from lookalike.catalog.crawls import Crawls
+from lookalike.catalog.store import open_store
+from lookalike.toy.shop.faults import Fault
+from lookalike.toy.shop.serve import serving
+from lookalike.toy.shop.stock import stock
+
+SHELF = stock(products=12, views=2, size=32, per_page=5, seed=0)
+
+
+@pytest.fixture(scope="module")
+def drawn_pictures(tmp_path_factory):
+    return tmp_path_factory.mktemp("drawn")
+
+
+@pytest.fixture
+def open_shop(drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures, layout="plain") as shop:
+        yield shop
+
+
+def crawls(at):
+    with open_store(f"sqlite:///{at}/data/catalog.sqlite") as store:
+        return [(one.shop, one.status) for one in Crawls(store).all()], store.products(with_gone=False)
+
+
+def test_a_shop_becomes_a_data_set(lookalike, open_shop, tmp_path):
+    said = lookalike("scrape", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=toy", at=tmp_path)
+    assert "new        12" in said
+    said = lookalike("freeze", "name=toy", "of=toy", "shares={train: 0.5, val: 0.2, test: 0.3}", at=tmp_path)
+    assert "12 of" in said
+    assert "24 pictures" in said
+
+
+def test_two_crawls_in_one_sweep_are_two_crawls(lookalike, open_shop, tmp_path):
+    lookalike("scrape", "-m", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=one,two", at=tmp_path)
+    told, products = crawls(tmp_path)
+    assert told == [("one", "published"), ("two", "published")]
+    assert len(products) == 24
+
+
+def test_what_changed_between_two_crawls_is_told_exactly(lookalike, open_shop, tmp_path):
+    words = ("scrape", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=toy")
+    lookalike(*words, at=tmp_path)
+    open_shop.put(stock(products=12, views=2, size=32, per_page=5, seed=0, day=1, added=3, gone=2, repriced=4))
+    said = lookalike(*words, at=tmp_path)
+    for told in ("new        3", "gone       2", "repriced   4", "same       6"):
+        assert told in said, said
+
+
+def test_a_block_leaves_the_catalog_as_it_was_and_says_what_to_do(lookalike, open_shop, tmp_path):
+    words = ("scrape", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=toy")
+    lookalike(*words, at=tmp_path)
+    before = crawls(tmp_path)[1]
+    open_shop.put(stock(products=12, views=2, size=32, per_page=5, seed=0, day=1, added=3, gone=2, repriced=4))
+    open_shop.fail(Fault(name="429", after=4))
+    said = lookalike(*words, at=tmp_path, code=1)
+    assert "is blocked" in said
+    assert "429" in said
+    assert crawls(tmp_path) == ([("toy", "published"), ("toy", "blocked")], before)
+
+
+def test_after_a_block_the_same_command_goes_on(lookalike, open_shop, tmp_path):
+    words = ("scrape", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=toy")
+    open_shop.fail(Fault(name="429", after=6))
+    lookalike(*words, at=tmp_path, code=1)
+    open_shop.fail(None)
+    before = len(open_shop.asked)
+    said = lookalike(*words, at=tmp_path)
+    assert "goes on with crawl 1" in said
+    assert len(crawls(tmp_path)[1]) == 12
+    assert not {one for one in open_shop.asked[before:] if "page=" in one} & set(
+        open_shop.asked[:before]
+    )  # no listing twice
+
+
+def test_a_crawl_that_finds_too_little_is_suspect_and_not_published(lookalike, open_shop, tmp_path):
+    words = ("scrape", "shop=plain", f"shop.site={open_shop.site}", "delay=0", "name=toy")
+    lookalike(*words, at=tmp_path)
+    open_shop.put(stock(products=5, views=2, size=32, per_page=5, seed=0))
+    said = lookalike(*words, at=tmp_path, code=1)
+    assert "the last good crawl brought 12" in said
+    assert len(crawls(tmp_path)[1]) == 12
+    said = lookalike(*words, "gate.count=0.3", at=tmp_path)
+    assert "gone       7" in said
+
+
+def test_farfetch_is_not_begun_without_permission_nor_any_shop_without_a_contact(lookalike, tmp_path):
+    said = lookalike("scrape", "shop=farfetch", at=tmp_path, code=2)
+    assert "forbid robots without written consent" in said
+    assert "contact=" in said  # both faults at once
+    said = lookalike("scrape", "shop=zappos", at=tmp_path, code=2)
+    assert "contact=" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_shop_without_a_spider_is_named_with_those_that_have_one(lookalike, tmp_path):
+    said = lookalike("scrape", "shop=zapos", at=tmp_path, code=2)
+    assert "zappos" in said
+    assert "farfetch" in said
