@@ -11,11 +11,6 @@ from lookalike.toy.shop.stock import stock
 SHELF = stock(products=12, views=2, size=32, per_page=5, seed=0)
 
 
-@pytest.fixture(scope="module")
-def drawn_pictures(tmp_path_factory):
-    return tmp_path_factory.mktemp("drawn")
-
-
 @pytest.fixture
 def open_shop(drawn_pictures):
     with serving(SHELF, pictures=drawn_pictures, layout="plain") as shop:

@@ -2,63 +2,16 @@
 
 import http.server
 import threading
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lookalike.catalog.addresses import FetchRules
 from lookalike.catalog.crawl import Plan
-from lookalike.catalog.crawls import Crawls
-from lookalike.catalog.store import open_store
 from lookalike.toy.shop.faces import FACES
 from lookalike.toy.shop.faults import Fault
 from lookalike.toy.shop.serve import serving
 from lookalike.toy.shop.stock import stock
-from shops.crawl import crawl
-from shops.shop import shop as shop_of
-from shops.trip import Trip
 
-MONDAY = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 SHELF = stock(products=12, views=2, size=32, per_page=5, seed=0)  # three pages of a listing
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Pictures that were drawn, for all shops of this module."""
-    return tmp_path_factory.mktemp("drawn")
-
-
-@pytest.fixture
-def store(tmp_path):
-    with open_store(f"sqlite:///{tmp_path}/catalog.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def walked(store, tmp_path):
-    """Walk a shop as the command does, and answer the trip."""
-
-    def walk(site, start, spider="plain", *, plan=None, now=MONDAY, retries=0, **said):
-        shop = shop_of(spider, site=site, start=[start.removeprefix(site)])
-        book = Crawls(store)
-        plan = plan or Plan(shop="toy", scope=shop.scope, complete=True)
-        begun, _ = book.begin(plan, now=now, go_on_for=timedelta(days=1))
-        book.first(begun.number, shop.steps)
-        port = int(site.rpartition(":")[2])
-        trip = Trip(
-            book=book,
-            crawl=begun,
-            shop=shop,
-            rules=FetchRules(ports=(port,), hosts=shop.hosts, allow_private=shop.trusted, max_seconds=5),
-            pictures=tmp_path / "images",
-            pages=tmp_path / "pages",
-            known=book.known_products("toy"),
-            **said,
-        )
-        crawl(trip, retries=retries)
-        return trip
-
-    return walk
 
 
 def steps_of(shop):
@@ -66,12 +19,12 @@ def steps_of(shop):
     return [one for one in shop.asked if not one.startswith("/images/")]
 
 
-def test_every_product_and_picture_is_kept_as_it_was_drawn(walked, store, drawn):
-    with serving(SHELF, pictures=drawn) as shop:
-        trip = walked(shop.site, shop.start)
+def test_every_product_and_picture_is_kept_as_it_was_drawn(walked, catalog, drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures) as shop:
+        trip = walked(shop)
     assert (trip.closed, trip.blocked) == ("finished", "")
     trip.book.publish(trip.number)
-    found = {one.product: one for one in store.products()}
+    found = {one.product: one for one in catalog.products()}
     face = FACES["plain"]
     assert set(found) == {item.product for item in SHELF.items}
     for item in SHELF.items:
@@ -91,9 +44,9 @@ def test_every_product_and_picture_is_kept_as_it_was_drawn(walked, store, drawn)
         assert {view.view for view in told.views} == {photo.view for photo in item.photos}
 
 
-def test_it_walks_page_by_page_and_asks_for_the_rules_first(walked, drawn):
-    with serving(SHELF, pictures=drawn) as shop:
-        walked(shop.site, shop.start)
+def test_it_walks_page_by_page_and_asks_for_the_rules_first(walked, drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures) as shop:
+        walked(shop)
         asked = steps_of(shop)
     listings = [one for one in asked if "page=" in one]
     assert asked[0] == "/robots.txt"
@@ -102,44 +55,44 @@ def test_it_walks_page_by_page_and_asks_for_the_rules_first(walked, drawn):
     assert len(asked) == len(set(asked)) == 1 + 3 + 12
 
 
-def test_a_picture_that_is_here_is_not_asked_for_again(walked, drawn):
-    with serving(SHELF, pictures=drawn) as shop:
-        first = walked(shop.site, shop.start)
+def test_a_picture_that_is_here_is_not_asked_for_again(walked, drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures) as shop:
+        first = walked(shop)
         first.book.publish(first.number)
         pictures = sum(one.startswith("/images/") for one in shop.asked)
-        second = walked(shop.site, shop.start, now=MONDAY + timedelta(days=7))
+        second = walked(shop, week=1)
         again = sum(one.startswith("/images/") for one in shop.asked) - pictures
     did = second.book.publish(second.number)
     assert (pictures, again) == (24, 0)
     assert (did.new, did.same, did.views_new) == (0, 12, 0)
 
 
-def test_it_stops_at_as_many_products_as_were_asked_for(walked, drawn):
-    with serving(SHELF, pictures=drawn) as shop:
+def test_it_stops_at_as_many_products_as_were_asked_for(walked, drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures) as shop:
         plan = Plan(shop="toy", scope="some", complete=False)
-        trip = walked(shop.site, shop.start, plan=plan, max_items=7)
+        trip = walked(shop, plan=plan, max_items=7)
         asked = steps_of(shop)
     assert trip.book.staged(trip.number) == 7
     assert len(asked) == 1 + 2 + 7  # the rules, two listings, seven products
 
 
-def test_a_refresh_stops_after_a_page_of_known_products(walked, drawn):
-    with serving(SHELF, pictures=drawn) as shop:
-        first = walked(shop.site, shop.start)
+def test_a_refresh_stops_after_a_page_of_known_products(walked, drawn_pictures):
+    with serving(SHELF, pictures=drawn_pictures) as shop:
+        first = walked(shop)
         first.book.publish(first.number)
         shop.put(stock(products=12, views=2, size=32, per_page=5, seed=0, day=1, added=3, gone=0, repriced=0))
         before = len(shop.asked)
         plan = Plan(shop="toy", scope="new", complete=False)
-        trip = walked(shop.site, shop.start, plan=plan, since=True, now=MONDAY + timedelta(days=7))
+        trip = walked(shop, plan=plan, since=True, week=1)
         listings = [one for one in shop.asked[before:] if "page=" in one]
     assert len(listings) == 2  # three new ones on the first page, none on the second
     assert trip.book.publish(trip.number).new == 3
 
 
 @pytest.mark.parametrize("name", ["429", "403", "challenge"])
-def test_a_refusal_stops_the_walk_at_once(walked, drawn, name):
-    with serving(SHELF, pictures=drawn, fault=Fault(name=name, after=3)) as shop:
-        trip = walked(shop.site, shop.start)
+def test_a_refusal_stops_the_walk_at_once(walked, drawn_pictures, name):
+    with serving(SHELF, pictures=drawn_pictures, fault=Fault(name=name, after=3)) as shop:
+        trip = walked(shop)
         asked = len(steps_of(shop))
     assert trip.closed == "blocked"
     assert shop.site in trip.blocked
@@ -165,7 +118,7 @@ def test_where_the_rules_cannot_be_had_nothing_is_asked_for(walked):
     thread.start()
     try:
         site = f"http://127.0.0.1:{server.server_port}"
-        trip = walked(site, f"{site}/shoes")
+        trip = walked(site, start="/shoes")
     finally:
         server.shutdown()
         thread.join()

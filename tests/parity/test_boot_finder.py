@@ -1,0 +1,107 @@
+"""Boot Finder, the first of the older systems: what of its work is done by the crawl, and its faults, which are not.
+
+It scraped the women's boots of Zappos every week into `boot_id boot_name brand price style rating image_source buy_link`.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+import yaml
+
+from lookalike.toy.shop.faces import FACES
+from lookalike.toy.shop.faces.zappos import rendered
+from lookalike.toy.shop.serve import serving
+from lookalike.toy.shop.stock import stock
+from shops.pages import zappos
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SHELF = {"products": 24, "views": 2, "size": 32, "per_page": 10, "seed": 1}
+LISTING = "https://www.zappos.com/women-boots/CK_XARCz1wHAAQHiAgMBAhg.zso"
+BOOT = {
+    "name": 'Vail 6" Boot',
+    "brand": "Acme",
+    "price": "$139.99",
+    "color": "Black Suede",
+    "rating": "5 out of 5 stars",
+    "href": "https://www.zappos.com/p/acme-vail/product/7152787/color/104",
+    "image": "https://m.media-amazon.com/images/I/311Ot8ZXD3L._AC_SX255_.jpg",
+}
+
+
+def test_the_listing_of_all_womens_boots_is_ready_to_be_crawled():
+    said = yaml.safe_load((CONFIGS / "shop" / "zappos.yaml").read_text())
+    assert said["site"] + said["start"][0] == LISTING
+
+
+def test_each_fact_that_it_kept_of_a_boot_is_kept():
+    (found,) = zappos.read_listing(rendered([BOOT], LISTING), LISTING).found
+    one = found.product
+    assert (one.name, one.brand, str(one.price), one.color, one.rating) == (
+        BOOT["name"],
+        "Acme",
+        "139.99",
+        "Black Suede",
+        5.0,
+    )
+    assert one.url == BOOT["href"]
+
+
+def test_another_size_of_a_picture_does_not_make_a_boot_new():
+    larger = BOOT | {"image": BOOT["image"].replace("SX255", "SX480")}
+    ids = {zappos.read_listing(rendered([boot], LISTING), LISTING).found[0].product.product for boot in (BOOT, larger)}
+    assert ids == {"7152787/104"}
+
+
+def test_pages_are_counted_from_0_as_the_shop_does_and_the_last_is_reached(walked, drawn_pictures):
+    with serving(stock(**SHELF), pictures=drawn_pictures, layout="zappos") as shop:
+        trip = walked(shop, "zappos")
+        pages = [one.partition("?p=")[2] for one in shop.asked if ".zso" in one]
+    assert pages == ["0", "1", "2"]
+    assert trip.book.staged(trip.number) == 24
+
+
+def test_one_odd_label_does_not_end_the_crawl():
+    labels = [
+        BOOT,
+        BOOT | {"price": "call us", "href": "/p/odd/product/1/color/2"},
+        BOOT | {"href": "/p/b/product/7/color/9"},
+    ]
+    page = zappos.read_listing(rendered(labels, LISTING), LISTING)
+    assert {one.product.product for one in page.found} >= {"7152787/104", "7/9"}
+    assert len(page.odd) == 1
+
+
+def test_what_is_new_since_last_week_is_counted(walked, drawn_pictures):
+    with serving(stock(**SHELF), pictures=drawn_pictures, layout="zappos") as shop:
+        first = walked(shop, "zappos")
+        assert first.book.publish(first.number).new == 24
+        shop.put(stock(**SHELF, day=1, added=3, gone=2, repriced=5))
+        second = walked(shop, "zappos", week=1)
+    did = second.book.publish(second.number)
+    assert (did.new, did.gone, did.repriced) == (3, 2, 5)
+
+
+def test_a_week_without_anything_new_changes_nothing(walked, catalog, drawn_pictures):
+    with serving(stock(**SHELF), pictures=drawn_pictures, layout="zappos") as shop:
+        first = walked(shop, "zappos")
+        first.book.publish(first.number)
+        before = catalog.products()
+        second = walked(shop, "zappos", week=1)
+        did = second.book.publish(second.number)
+    assert (did.new, did.same) == (0, 24)
+    assert catalog.products() == before
+
+
+def test_a_boot_has_its_pictures_whatever_place_it_stands_at(walked, catalog, drawn_pictures):
+    shelf = stock(**SHELF)
+    with serving(shelf, pictures=drawn_pictures, layout="zappos") as shop:
+        trip = walked(shop, "zappos")
+        trip.book.publish(trip.number)
+        face = FACES["zappos"]
+        drawn = {
+            face.known_as(item)[0]: {
+                sha256(shop.answer(f"/images/I/{photo.id}.jpg").answer.body).hexdigest() for photo in item.photos
+            }
+            for item in shelf.items
+        }
+    assert {one.product: {view.sha256 for view in one.views} for one in catalog.products()} == drawn
