@@ -17,7 +17,6 @@ import argparse
 import importlib
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from lookalike import files
 from lookalike.catalog.fetch import FetchRules, fetch
 from lookalike.catalog.product import RowError
 from lookalike.settings import LookalikeError
-from shops.pages.page import Page, PageError
+from shops.pages.page import PageError, as_plain
 from shops.pages.verdict import judge
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -81,7 +80,7 @@ def read(said: argparse.Namespace, text: str, url: str) -> dict[str, Any]:
         judge(said.status, text, url)
         if said.kind == "verdict":
             return {"page": {}}
-        return {"page": plain(getattr(reader, f"read_{said.kind}")(text, url))}
+        return {"page": as_plain(getattr(reader, f"read_{said.kind}")(text, url))}
     except PageError as wrong:
         print(wrong, file=sys.stderr)
         return {"error": {"type": type(wrong).__name__, "reason": wrong.reason}}
@@ -94,18 +93,6 @@ def reader_of(shop: str) -> Any:
     if shop not in readers:
         sys.exit(f"save_page: no reader {shop!r} in {folder}; there are {', '.join(readers)}")
     return importlib.import_module(f"shops.pages.{shop}")
-
-
-def plain(page: Page) -> Any:
-    """The page as JSON has it, without its state, which is in the page, and without what is empty."""
-    return filled(json.loads(json.dumps(asdict(page) | {"state": ""}, default=str)))
-
-
-def filled(value: Any) -> Any:
-    """The same without what is empty."""
-    if isinstance(value, dict):
-        return {name: full for name, one in value.items() if (full := filled(one)) not in ("", None, [], {})}
-    return [filled(one) for one in value] if isinstance(value, list) else value
 
 
 def save(folder: Path, text: str, told: dict[str, Any]) -> None:

@@ -1,8 +1,12 @@
 """What several rooms' tests need: a small disk, to see what a full one does; a crawl, as the command does it."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +35,45 @@ def disk(tmp_path):
     yield mount
     for at in mounted:
         subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+
+
+class Bucketeer:
+    """A server that speaks S3, in a process of its own: in ours it would change what boto and requests do for everybody."""
+
+    def __init__(self, process, log):
+        self.process, self.log, self.url = process, log, ""
+        while not self.url:
+            assert process.poll() is None, log.read_text()
+            found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+            self.url = found[0] if found else ""
+            time.sleep(0.02)
+
+    def asked(self, method, since=0):
+        """The last part of each address that was asked for, in order."""
+        lines = self.log.read_text()[since:].splitlines()
+        return [one.split(" HTTP/")[0].rpartition("/")[2] for one in lines if f'"{method} /' in one]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """Starts a server that speaks S3: `with s3_server() as server: server.url`."""
+
+    @contextmanager
+    def start():
+        log = tmp_path_factory.mktemp("s3") / "log"
+        words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+        with log.open("w") as said, subprocess.Popen(words, stdout=said, stderr=said) as process:
+            server = Bucketeer(process, log)
+            try:
+                yield server
+            finally:
+                server.stop()
+
+    return start
 
 
 @pytest.fixture(scope="session")

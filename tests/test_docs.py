@@ -50,6 +50,13 @@ def test_every_link_of_the_documents_leads_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_code_that_the_readme_quotes_stands_so_in_its_file():
+    quoted = re.findall(r"```\w+\n# (\S+/\S+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(quoted) == 3
+    for file, code in quoted:
+        assert code in (ROOT / file).read_text("utf-8"), file
+
+
 @pytest.mark.parametrize("record", READ_FROM)
 def test_the_figures_of_the_documents_are_those_of_the_run(record):
     told = json.loads((ROOT / record).read_text())["test"]["recall@1"]

@@ -1,16 +1,15 @@
 """Pictures and data sets in a bucket, on a server that speaks S3: the same words, the same promises as on a disk."""
 
 import hashlib
-import logging
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from lookalike import files
@@ -32,12 +31,10 @@ def ask(url, method="PUT", data=None):
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(s3_server):
     """The address of a server that speaks S3."""
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    yield "http://{}:{}".format(*running.get_host_and_port())
-    running.stop()
+    with s3_server() as running:
+        yield running
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def account(server, monkeypatch, tmp_path):
     for name in [one for one in os.environ if one.startswith("AWS_")]:
         monkeypatch.delenv(name)
     known = {
-        "ENDPOINT_URL": server,
+        "ENDPOINT_URL": server.url,
         "ACCESS_KEY_ID": "us",
         "SECRET_ACCESS_KEY": "geheim",
         "EC2_METADATA_DISABLED": "true",
@@ -63,22 +60,14 @@ def account(server, monkeypatch, tmp_path):
 def bucket(server, account):
     """A folder in a bucket of its own."""
     name = f"shelf-{next(numbers)}"
-    ask(f"{server}/{name}")
+    ask(f"{server.url}/{name}")
     return reached(f"s3://{name}/some/where")
 
 
 @pytest.fixture
-def log(caplog, monkeypatch):
-    """What the server was asked for; a command that ran before may have silenced every logger that it found."""
-    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", False)
-    caplog.set_level("INFO", logger="werkzeug")
-    return caplog
-
-
-def asked(log, method):
-    """What the server was asked for with a method, in order: the last part of each address."""
-    requests = [one.getMessage() for one in log.records if one.name == "werkzeug"]
-    return [one.split(" HTTP/")[0].rpartition("/")[2] for one in requests if f"{method} /" in one]
+def asked(server, bucket):
+    """`asked("PUT")`: what the server was asked for in this test, in order: the last part of each address."""
+    return partial(server.asked, since=len(server.log.read_text()))
 
 
 def products(number):
@@ -115,12 +104,12 @@ def test_the_mark_that_a_console_puts_for_a_folder_is_no_file(bucket):
     assert [one.name for one in bucket.iterdir()] == ["empty"]
 
 
-def test_a_picture_is_put_once_and_comes_back(bucket, log):
+def test_a_picture_is_put_once_and_comes_back(bucket, asked):
     with ThreadPoolExecutor(4) as pool:
         assert pictures.keep(bucket, BOOT) == NAME
         assert set(pool.map(lambda _: pictures.keep(bucket, BOOT), range(8))) == {NAME}
         assert pictures.read(bucket, NAME) == BOOT
-    assert asked(log, "PUT") == asked(log, "GET")[-1:] == [NAME]
+    assert asked("PUT") == asked("GET")[-1:] == [NAME]
     assert bucket.sizes() == {f"{NAME[:2]}/{NAME}": len(BOOT)}
 
 
@@ -167,10 +156,10 @@ def test_the_name_alone_means_the_newest_version(bucket):
         versions.find("boots", bucket)
 
 
-def test_the_manifest_is_put_when_all_it_tells_of_is_there_and_a_version_is_put_once(bucket, log):
+def test_the_manifest_is_put_when_all_it_tells_of_is_there_and_a_version_is_put_once(bucket, asked):
     for _ in range(2):
         versions.freeze("shoes", products(4), root=bucket)
-    assert asked(log, "PUT") == [*TABLES, "manifest.json", "newest", "newest"]
+    assert asked("PUT") == [*TABLES, "manifest.json", "newest", "newest"]
 
 
 @pytest.mark.parametrize("put", range(4))
@@ -260,12 +249,12 @@ def test_what_keeps_a_bucket_from_answering_is_said_in_a_sentence_without_a_secr
 
 
 def test_credentials_that_the_server_refuses_are_told_to_be_checked(server, bucket):
-    ask(f"{server}/moto-api/reset-auth", "POST", b"0")
+    ask(f"{server.url}/moto-api/reset-auth", "POST", b"0")
     try:
         with pytest.raises(PlaceError, match=r"refused \(.*\)\. Check the credentials") as caught:
             reached(str(bucket))
     finally:
-        ask(f"{server}/moto-api/reset-auth", "POST", b"inf")
+        ask(f"{server.url}/moto-api/reset-auth", "POST", b"inf")
     assert "geheim" not in str(caught.value)
 
 
@@ -275,14 +264,11 @@ def test_without_s3fs_the_package_to_install_is_named(account):
         reached("s3://shelf/x")
 
 
-def test_a_server_that_goes_away_is_never_taken_for_an_empty_one(account):
-    going = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    going.start()
-    url = "http://{}:{}".format(*going.get_host_and_port())
-    ask(f"{url}/shelf")
-    account.setenv("AWS_ENDPOINT_URL", url)
-    root = reached("s3://shelf/x")
-    going.stop()
+def test_a_server_that_goes_away_is_never_taken_for_an_empty_one(account, s3_server):
+    with s3_server() as going:
+        ask(f"{going.url}/shelf")
+        account.setenv("AWS_ENDPOINT_URL", going.url)
+        root = reached("s3://shelf/x")
     for question in (
         *(root.is_file, root.is_dir, root.sizes, root.iterdir, root.read_bytes, root.unlink),
         lambda: pictures.keep(root, BOOT),

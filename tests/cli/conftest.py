@@ -46,12 +46,17 @@ def shop(drawn, tmp_path_factory):
 
 @pytest.fixture
 def nobody(monkeypatch, tmp_path_factory):
-    """A user whom W&B does not know; afterwards it has forgotten what it read of the environment."""
+    """A user whom W&B does not know; before and afterwards it has forgotten what it read of the environment."""
+    _forget()
     for name in [one for one in os.environ if one.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("NETRC", str(home / "netrc"))
     yield monkeypatch
-    if "wandb" in sys.modules:
+    _forget()
+
+
+def _forget():
+    if "wandb" in sys.modules:  # a verb that ran before may have asked it
         sys.modules["wandb"].teardown()

@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from lookalike.cli import places
@@ -17,20 +16,20 @@ THERE = ("paths.images=s3://shelf/lookalike/images", "paths.datasets=s3://shelf/
 
 
 @pytest.fixture
-def bucket():
+def bucket(s3_server):
     """A server with a bucket, which the environment tells of."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    with urlopen(Request(f"{url}/shelf", method="PUT")), pytest.MonkeyPatch.context() as environment:  # noqa: S310
+    with (
+        s3_server() as server,
+        urlopen(Request(f"{server.url}/shelf", method="PUT")),  # noqa: S310
+        pytest.MonkeyPatch.context() as environment,
+    ):
         for name in [one for one in os.environ if one.startswith("AWS_")]:
             environment.delenv(name)
-        for name, value in {"ENDPOINT_URL": url, "ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "geheim"}.items():
+        for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "geheim"}.items():
             environment.setenv(f"AWS_{name}", value)
         S3FileSystem.clear_instance_cache()
         yield S3FileSystem(use_listings_cache=False)
     S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def test_every_verb_works_from_a_bucket_as_from_a_disk(lookalike, bucket, tmp_path):

@@ -201,8 +201,9 @@ def test_a_probe_is_written_down_so_that_a_resumed_run_keeps_to_it(trained):
     assert f"probe: {told['arithmetic']} is chosen" in run.said
 
 
-def test_folded_pictures_have_one_channel_and_the_preprocessing_goes_with_the_run(trained):
+def test_folded_pictures_have_one_channel_and_the_preprocessing_goes_with_the_run(lookalike, shop, trained):
     run = trained(FOLDED)
+    lookalike("evaluate", f"run={run.folder.parent.name}", at=shop)
     assert run.weights()["backbone.conv1.0.weight"].shape[1] == 1
     (again,) = (run.folder / "evaluations").glob("*/metrics.json")
     told = json.loads(again.read_text())["preprocessing"]

@@ -56,6 +56,10 @@ def test_a_saved_page_is_read_as_it_was(case, saved, read_case):
     assert read_case(case) == saved(case)[1]
 
 
+def test_json_where_a_page_was_is_another_layout():
+    assert outcome(read_listing, '{"products": []}') == outcome(read_product, "[1]") == "unknown_layout"
+
+
 def test_what_a_link_says_behind_the_question_mark_is_no_part_of_the_id():
     text = text_of("listing").replace("/p/toy-00013-1", "/p/toy-00013-1?from=boots")
     found = read_listing(text, URL).found[-1]

@@ -5,7 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shops.pages.page import PageError
-from shops.pages.state import at, from_cents, is_true, loaded, raw_state, said, script_json, several
+from shops.pages.state import (
+    along,
+    at,
+    count,
+    from_cents,
+    inside,
+    is_true,
+    loaded,
+    raw_state,
+    said,
+    script_json,
+    several,
+    walked,
+)
 
 MARK = "window.__INITIAL_STATE__"
 VALUES = (
@@ -116,3 +129,56 @@ def test_a_step_that_is_absent_or_of_another_type_leads_to_nothing(path, value):
 def test_a_value_is_taken_only_as_what_it_is(value, text, items, truth, cents):
     it = {"it": value}
     assert (said(it, "it"), several(it, "it"), is_true(it, "it"), from_cents(it, "it")) == (text, items, truth, cents)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (123.125, "123.1250"),
+        (0.125, "0.1250"),
+        (123.12, "123.12"),
+        (1e16, "1e+16"),
+        (123, "123"),
+        ("123.125", "123.125"),
+    ],
+)
+def test_a_number_with_three_decimals_cannot_be_read_as_thousands(number, text):
+    assert said(number) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(0, 0), ("12", 12), ("0" * 9, 0), ("1" * 10, None), (-1, None), ("1,200", None), (1.5, None), ("²", None)],
+)
+def test_a_count_is_a_whole_number_and_no_other(value, number):
+    assert count({"it": value}, "it") == number
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("name", ["boot"]),
+        ("sizes[].left", [2, None]),
+        ("sizes[]", [{"left": 2}, "7"]),
+        ("views[]", ["a", "b"]),
+        ("views.back", ["b"]),
+        ("name[]", []),
+        ("other.deeper", [None]),
+    ],
+)
+def test_a_path_leads_to_one_value_or_to_one_of_everything(path, values):
+    item = {"name": "boot", "sizes": [{"left": 2}, "7"], "views": {"main": "a", "back": "b"}}
+    assert along(item, path) == values
+
+
+def test_a_path_may_lead_by_way_of_a_cache():
+    cache = {"Size:1": {"name": "7"}, "Boot:1": {"sizes": ["Size:1"]}}
+    assert along("Boot:1", "sizes[].name", lambda node, name: at(cache[node], name)) == ["7"]
+
+
+@given(VALUES)
+def test_a_walk_meets_every_value_the_least_deep_first(value):
+    deeper = {"a": [value], "b": 1}
+    first, *rest = walked(deeper)
+    assert (first, rest[:3]) == (deeper, [[value], 1, value])
+    assert rest[3 : 3 + len(inside(value))] == inside(value)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from shops.pages.page import Page, PageError
 from shops.pages.verdict import judge
-from shops.pages.zappos import read_label, read_listing, read_product
+from shops.pages.zappos import read_listing, read_product
+from shops.pages.zappos_links import read_label
 
 PAGES = Path(__file__).parents[1] / "pages" / "zappos"
 BOOTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "zappos_boots.json"
@@ -309,6 +310,11 @@ def test_a_color_that_begins_like_the_one_asked_for_is_not_sold_out():
     assert (
         product({"colorId": "33", "stocks": [{"onHand": "5"}]}, url=f"{PRODUCT}?oosRedirected=true").product.stock == 5
     )
+
+
+def test_a_number_with_three_decimals_is_no_thousands():
+    found = listing({"productId": 1, "colorId": 2, "price": 123.125, "originalPrice": "1.500"}).found[0].product
+    assert (found.price, found.attributes) == (Decimal("123.125"), {"list_price": "1.500"})
 
 
 def test_whole_cents_are_an_amount_of_dollars():

@@ -1,11 +1,11 @@
 """The words that all pages share: what a page tells, and why one could not be read.
 
-In: nothing. Out: frozen records, errors, and `told`, which asks candidates in their order. Never: asks the network,
-or knows a shop.
+In: nothing. Out: frozen records, errors, and a Page as plain data. Never: asks the network, or knows a shop.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from lookalike.catalog.product import Product, RowError
 
@@ -64,12 +64,12 @@ class Page:
     next: str = ""  # of a listing: the address of its next page; "" at the last
 
 
-Candidate = tuple[str, Callable[[], str]]
+def as_plain(page: Page) -> Any:
+    """A page as JSON has it, without its state, which is in the text, and without what is empty."""
+    return _filled(json.loads(json.dumps(asdict(page) | {"state": ""}, default=str)))
 
 
-def told(candidates: Iterable[Candidate]) -> tuple[str, str]:
-    """The first candidate that says something: its value and its name; ("", "") where none does."""
-    for name, ask in candidates:
-        if value := ask().strip():
-            return value, name
-    return "", ""
+def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: full for name, one in value.items() if (full := _filled(one)) not in ("", None, [], {})}
+    return [_filled(one) for one in value] if isinstance(value, list) else value

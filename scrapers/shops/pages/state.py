@@ -6,6 +6,8 @@ script, guesses where JSON ends (its own grammar says so), or raises anything bu
 
 import json
 import re
+from collections import deque
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +15,10 @@ from shops.pages.page import PageError
 
 _DECODER: Final = json.JSONDecoder()
 _ASSIGNED = r"\s*=\s*(?:JSON\.parse\(\s*)?(?=[{\[\"])"  # what follows a name that JSON is assigned to
+Places = dict[str, tuple[str, ...]]  # field -> paths as in `along`, where the first that says something counts
 SHOWN = 40  # characters of a place that a message shows
+MOST_WALKED = 1_000_000  # values of a state that are looked at
+LONGEST_COUNT = 9  # digits
 
 
 def raw_state(text: str, mark: str) -> str:
@@ -67,9 +72,20 @@ def at(value: Any, *path: str | int) -> Any:
 
 
 def said(value: Any, *path: str | int) -> str:
-    """The text or number at a path, as text; "" for anything else, also for true and false."""
+    """The text or number at a path, as text; "" for anything else, also for true and false.
+
+    A number with three decimals is written with four: "123.125" is read as thousands, as texts mean it so.
+    """
     found = at(value, *path)
-    return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
+    if not isinstance(found, str | int | float) or isinstance(found, bool):
+        return ""
+    return f"{found}0" if isinstance(found, float) and re.fullmatch(r"\d+\.\d{3}", str(found)) else str(found)
+
+
+def count(value: Any, *path: str | int) -> int | None:
+    """The whole number at a path, also where it is written as text; None for anything else."""
+    given = said(value, *path)
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= LONGEST_COUNT else None
 
 
 def several(value: Any, *path: str | int) -> list[Any]:
@@ -88,3 +104,29 @@ def from_cents(value: Any, *path: str | int) -> str:
     """A whole number of cents at a path as an amount: 13999 is "139.99"; "" for anything else."""
     found = at(value, *path)
     return str(Decimal(found).scaleb(-2)) if isinstance(found, int) and not isinstance(found, bool) else ""
+
+
+def inside(value: Any) -> list[Any]:
+    """What a list or an object holds; nothing for anything else."""
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def along(value: Any, path: str, step: Callable[[Any, str], Any] = at) -> list[Any]:
+    """What stands at a path: "brand.name" is one value, "sizes.available[].quantity" one of everything that is there."""
+    found = [value]
+    for part in path.split("."):
+        found = [step(one, part.removesuffix("[]")) for one in found]
+        if part.endswith("[]"):
+            found = [item for one in found for item in inside(one)]
+    return found
+
+
+def walked(value: Any) -> Iterator[Any]:
+    """A value and every one inside it, the least deep first."""
+    waiting = deque([value])
+    for _ in range(MOST_WALKED):
+        if not waiting:
+            return
+        one = waiting.popleft()
+        yield one
+        waiting.extend(inside(one))

@@ -71,7 +71,7 @@ class Crawls:
     """The book of crawls of one catalog."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store._engine
+        self._engine = store.engine
         self._name = store.name
         self._held: set[str] = set()
 

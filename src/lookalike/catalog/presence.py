@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from lookalike.catalog.database import transaction
 from lookalike.catalog.product import Product
-from lookalike.catalog.store import CHUNK, Key, Store, _among, _read
+from lookalike.catalog.store import CHUNK, Key, Store, among, read_products
 from lookalike.catalog.tables import PRODUCTS, VIEWS
 
 LABELS = ("shop", "product", "style", "brand", "category", "color", "name", "currency")
@@ -40,7 +40,7 @@ def presence(store: Store, shop: str, product: str) -> Presence:
     """Since when a product is there. Raises KeyError for one that is not in the catalog."""
     same = (PRODUCTS.c.shop == shop) & (PRODUCTS.c.product == product)
     asked = sa.select(PRODUCTS.c.first_seen, PRODUCTS.c.last_seen, PRODUCTS.c.gone).where(same)
-    with transaction(store._engine) as connection:
+    with transaction(store.engine) as connection:
         found = connection.execute(asked).mappings().one_or_none()
     if found is None:
         raise KeyError(f"no product {shop}:{product} in {store.name}")
@@ -49,7 +49,7 @@ def presence(store: Store, shop: str, product: str) -> Presence:
 
 def shelf(store: Store, *, shop: str = "") -> pl.DataFrame:
     """A row a product, by shop and id: what it is counted by, its price, how many views it has, whether it is gone."""
-    with transaction(store._engine) as connection:
+    with transaction(store.engine) as connection:
         rows = connection.execute(_shelf(shop)).all()
     return pl.DataFrame([tuple(row) for row in rows], schema=SHELF, orient="row").sort("shop", "product")
 
@@ -76,7 +76,7 @@ def products_of(store: Store, keys: Iterable[Key]) -> list[Product]:
     """The products of these keys (shop, id) with their views, in the order of the keys; one that is not there is left out."""
     asked = list(keys)
     found: dict[Key, Product] = {}
-    with transaction(store._engine) as connection:
+    with transaction(store.engine) as connection:
         for start in range(0, len(asked), CHUNK):
-            found |= _read(connection, _among(asked[start : start + CHUNK]))
+            found |= read_products(connection, among(asked[start : start + CHUNK]))
     return [found[key] for key in asked if key in found]

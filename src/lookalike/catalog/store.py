@@ -108,6 +108,11 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for what else of it is asked beside this: `presence`, and the book of crawls."""
+        return self._engine
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self._engine.dispose()
@@ -143,7 +148,7 @@ class Store:
         asked = {"category": category, "shop": shop, "brand": brand}
         wanted = [sa.func.lower(PRODUCTS.c[name]) == value.lower() for name, value in asked.items() if value]
         with transaction(self._engine) as connection:
-            known = _read(connection, *wanted, *([] if with_gone else [~PRODUCTS.c.gone]))
+            known = read_products(connection, *wanted, *([] if with_gone else [~PRODUCTS.c.gone]))
         return [known[key] for key in sorted(known) if known[key].views or not pictured]
 
     def prices(self, shop: str, product: str) -> list[PriceSeen]:
@@ -272,9 +277,9 @@ def _in_order(pictures: Iterable[View]) -> tuple[View, ...]:
 
 def learn(connection: sa.Connection, some: list[Product], *, seen: datetime, met_by: int | None = None) -> list[Learnt]:
     """Merge a chunk of products into what is known of them, and write what came of it. `met_by`: the crawl that tells."""
-    among = _among([_named(told) for told in some])
-    known = _read(connection, among, lock=True)
-    standing = _standing(connection, among)
+    these = among([_named(told) for told in some])
+    known = read_products(connection, these, lock=True)
+    standing = _standing(connection, these)
     learnt: list[Learnt] = []
     for told in some:
         key = _named(told)
@@ -362,7 +367,7 @@ def _repriced(shop: str) -> sa.Select[Any]:
     )
 
 
-def _read(connection: sa.Connection, *wanted: sa.ColumnElement[bool], lock: bool = False) -> dict[Key, Product]:
+def read_products(connection: sa.Connection, *wanted: sa.ColumnElement[bool], lock: bool = False) -> dict[Key, Product]:
     """The products that are wanted, with their views; `lock` keeps other writers off them, where rows have locks."""
     asked = sa.select(*(PRODUCTS.c[name] for name in FACTS)).where(*wanted)
     rows = connection.execute(asked.with_for_update() if lock else asked).mappings().all()
@@ -380,7 +385,8 @@ def _read_views(connection: sa.Connection, *wanted: sa.ColumnElement[bool]) -> d
     return {key: _in_order(pictures) for key, pictures in found.items()}
 
 
-def _among(keys: list[Key]) -> sa.ColumnElement[bool]:
+def among(keys: list[Key]) -> sa.ColumnElement[bool]:
+    """Whether a product is one of these."""
     return sa.tuple_(PRODUCTS.c.shop, PRODUCTS.c.product).in_(keys)
 
 

@@ -4,22 +4,18 @@ In: an `Audit` and a way to its pictures' original bytes. Out: one HTML text tha
 Never: looks for faults itself, or shows a picture in another way than through the guarded decoder.
 """
 
-import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import polars as pl
-import simplejpeg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lookalike.catalog import images
 from lookalike.catalog.audit import RELATIONS, Audit
-from lookalike.catalog.product import RowError
 from lookalike.catalog.suspects import TWO_LABELS
+from lookalike.reporting.thumbnail import thumbnail
 
 SHOWN = 24  # findings of a kind on the page; the others are in the tables beside it
 SIDE = 200  # pixels of a thumbnail's longer side: shown at half of that, so that it is sharp on a phone
@@ -207,7 +203,7 @@ def _lonely(audit: Audit) -> list[dict[str, Any]]:
 def _cards(pictures: pl.DataFrame, picture: Callable[[str], bytes]) -> Callable[[str], Card]:
     """A maker of cards by image name; a picture shown twice is read once."""
     known = {row["image"]: row for row in pictures.to_dicts()}
-    show = cache(lambda sha256: _thumbnail(sha256, picture))
+    show = cache(lambda sha256: thumbnail(sha256, SIDE, picture))
 
     def card(image: str) -> Card:
         row = known[image]
@@ -226,19 +222,6 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     told = (("style", row["style"]), ("view", row["view"]), ("price", price))
     if rest := " · ".join(f"{label} {value}" for label, value in told if value):
         yield rest
-
-
-def _thumbnail(sha256: str, picture: Callable[[str], bytes]) -> str:
-    """The picture, small, as a data URI; "" where it cannot be read."""
-    try:
-        pixels = images.decode(picture(sha256), at_least=SIDE)
-    except (OSError, RowError):
-        return ""
-    factor = min(1.0, SIDE / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    data: bytes = simplejpeg.encode_jpeg(small, quality=85, colorspace="RGB")
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def _section(

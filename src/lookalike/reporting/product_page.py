@@ -5,26 +5,22 @@ no other file and no network. Never: asks the catalog itself, shows a picture in
 decoder, or links to anything but a web address.
 """
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import cv2
 import jinja2
-import simplejpeg
 from markupsafe import Markup
 
-from lookalike.catalog import images
 from lookalike.catalog.clean import web_address
 from lookalike.catalog.presence import Presence
-from lookalike.catalog.product import Product, RowError, View
+from lookalike.catalog.product import Product, View
 from lookalike.catalog.store import PriceSeen, StockSeen
 from lookalike.reporting import charts
 from lookalike.reporting.catalog_page import money
 from lookalike.reporting.charts import Span
-from lookalike.settings import DataError
+from lookalike.reporting.thumbnail import thumbnail
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("lookalike", "reporting"),
@@ -114,19 +110,6 @@ def _told(one: Colorway, side: int, picture: Callable[[str], bytes]) -> dict[str
 def _shown(view: View, source: str) -> dict[str, str]:
     about = f"{view.width} x {view.height} {view.format}, {view.size / 1000:,.0f} kB"
     return {"source": source, "view": view.view or "a view", "about": about}
-
-
-def thumbnail(sha256: str, side: int, picture: Callable[[str], bytes]) -> str:
-    """The picture, its longer side `side` pixels at most, as a data URI; "" where it cannot be read."""
-    try:
-        pixels = images.decode(picture(sha256), at_least=side)
-    except (OSError, RowError, DataError):
-        return ""
-    factor = min(1.0, side / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    data: bytes = simplejpeg.encode_jpeg(small, quality=85, colorspace="RGB")
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def _charts(one: Colorway) -> Iterator[tuple[str, Markup]]:

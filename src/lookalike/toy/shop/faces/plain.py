@@ -8,10 +8,10 @@ A listing has `ul.products a.product`, `link[rel=next]` and `meta[name=product-c
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from html import escape
 
 from lookalike.toy.shop.answer import FACTS, Answer, Face, Kind
+from lookalike.toy.shop.faces.page import money
 from lookalike.toy.shop.stock import Item, Photo, Stock
 
 LISTING = "/shoes-and-bags"
@@ -63,14 +63,6 @@ def known_as(item: Item) -> tuple[str, str]:
 def view_of(drawn: str) -> str:
     """And its views."""
     return drawn
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """A price as a shop of that currency writes it: "$1,250.00", "£1,250.00", "1.250,00 €"."""
-    written = f"{amount:,.2f}"
-    if currency == "EUR":
-        return written.translate(str.maketrans(",.", ".,")) + " €"
-    return {"USD": "$", "GBP": "£"}[currency] + written
 
 
 def facts(item: Item) -> dict[str, str]:
