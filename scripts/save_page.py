@@ -23,11 +23,12 @@ from typing import Any, Final
 from rich.console import Console
 
 from lookalike import files
-from lookalike.catalog.fetch import FetchRules, fetch
+from lookalike.catalog.fetch import FetchRules, ask
 from lookalike.catalog.product import RowError
 from lookalike.settings import LookalikeError
 from shops.pages.page import PageError, as_plain
 from shops.pages.verdict import judge
+from shops.shop import shop as shop_of
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -61,16 +62,19 @@ def arguments() -> argparse.Namespace:
     said.url = said.url or (said.source if "://" in said.source else "")
     if not said.url:
         parser.error("a file does not say where it is from; add --url ADDRESS")
-    said.kind = said.kind or ("product" if "/product/" in said.url or "-item-" in said.url else "listing")
+    said.kind = said.kind or ("product" if any(sign in said.url for sign in ("/p/", "-item-")) else "listing")
     return said
 
 
 def page_of(said: argparse.Namespace) -> tuple[str, str]:
-    """The text of the page and its address, after redirects."""
+    """The text of the page and its address. Whatever the shop answers is a page, a refusal too; a redirect is not followed."""
     if "://" not in said.source:
         return Path(said.source).read_text("utf-8"), said.url
-    got = fetch(said.source, rules=FetchRules(contact=said.contact))
-    return got.body.decode("utf-8", "replace"), got.final_url
+    here = shop_of(said.shop, site=said.source, start=["/"]).trusted  # this machine, if its address was typed
+    ports = (80, 443, *(int(one.rpartition(":")[2]) for one in here))
+    got = ask(said.source, rules=FetchRules(contact=said.contact, allow_private=here, ports=ports))
+    said.status = got.status
+    return got.body.decode("utf-8", "replace"), got.url
 
 
 def read(said: argparse.Namespace, text: str, url: str) -> dict[str, Any]:

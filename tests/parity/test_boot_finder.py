@@ -3,9 +3,12 @@
 It scraped the women's boots of Zappos every week into `boot_id boot_name brand price style rating image_source buy_link`.
 """
 
+import json
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
 import yaml
 
 from lookalike.toy.shop.faces import FACES
@@ -14,6 +17,7 @@ from lookalike.toy.shop.serve import serving
 from lookalike.toy.shop.stock import stock
 from shops.pages import zappos
 
+RECORDS = Path(__file__).parents[2].parent / "shared" / "data" / "zappos_boots.json"
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHELF = {"products": 24, "views": 2, "size": 32, "per_page": 10, "seed": 1}
 LISTING = "https://www.zappos.com/women-boots/CK_XARCz1wHAAQHiAgMBAhg.zso"
@@ -44,6 +48,31 @@ def test_each_fact_that_it_kept_of_a_boot_is_kept():
         5.0,
     )
     assert one.url == BOOT["href"]
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not RECORDS.exists(), reason="the real records are not beside the checkout")
+def test_all_2251_records_that_it_kept_come_back_from_the_listing_that_the_toy_shop_makes_of_them():
+    records = json.loads(RECORDS.read_text())
+    shown = [
+        {
+            **{name: one[name] for name in ("brand", "price")},
+            **{"name": one["boot_name"], "color": one["style"], "rating": one["rating"] or ""},
+            **{"href": one["buy_link"], "image": one["image_source"]},
+        }
+        for one in records
+    ]
+    page = zappos.read_listing(rendered(shown, LISTING), LISTING)
+    assert (len(page.found), page.odd) == (2251, ())
+    assert sum(one.product.rating is None for one in page.found) == 307
+    for one, found in zip(records, page.found, strict=True):
+        told = found.product
+        stars = None if one["rating"] is None else float(one["rating"].removesuffix(" out of 5 stars"))
+        assert (told.name, told.brand, told.color, told.rating) == (one["boot_name"], one["brand"], one["style"], stars)
+        assert (told.price, told.currency) == (Decimal(one["price"].strip("$").replace(",", "")), "USD")
+        assert told.url == one["buy_link"]
+        assert told.product == one["buy_link"].partition("/product/")[2].replace("/color/", "/")
+        assert [picture.url for picture in found.pictures] == [one["image_source"].replace("._AC_SX255_", "")]
 
 
 def test_another_size_of_a_picture_does_not_make_a_boot_new():
