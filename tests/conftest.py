@@ -101,7 +101,7 @@ def walked(catalog, tmp_path):
     from shops.shop import shop as shop_of
     from shops.trip import Trip
 
-    def walk(open_shop, spider="plain", *, plan=None, week=0, start=None, **said):
+    def walk(open_shop, spider="plain", *, plan=None, week=0, start=None, delay=0.0, **said):
         site = open_shop if isinstance(open_shop, str) else open_shop.site
         shop = shop_of(spider, site=site, start=[start or open_shop.start.removeprefix(site)])
         book = Crawls(catalog)
@@ -114,12 +114,14 @@ def walked(catalog, tmp_path):
             crawl=begun,
             shop=shop,
             rules=FetchRules(ports=(port,), hosts=shop.hosts, allow_private=shop.trusted, max_seconds=5),
-            pictures=tmp_path / "images",
-            pages=tmp_path / "pages",
-            known=book.known_products("toy"),
-            **said,
+            **{
+                "pictures": tmp_path / "images",
+                "pages": tmp_path / "pages",
+                "known": book.known_products("toy"),
+                **said,
+            },
         )
-        crawl(trip, retries=0)
+        crawl(trip, delay=delay, retries=0)
         return trip
 
     return walk

@@ -1,20 +1,24 @@
-"""Scrapy's requests, sent through the guarded fetcher of the house.
+"""Scrapy's requests, sent one after the other through the guarded fetcher of the house.
 
-In: Scrapy's requests. Out: its responses, whatever their status. Never: goes to a host that the shop did not name, reads
-on past the limits, sends a cookie, or follows a redirect (Scrapy does, and the next request is checked again).
+In: Scrapy's requests. Out: its responses, whatever their status. Never: has two requests under way, goes to a host that the
+shop did not name, reads on past the limits, sends a cookie, asks on after a refusal, or takes a step of its own towards
+another address: a redirect is Scrapy's next request, which comes by here again, and a page's wish to be reloaded is not heard.
 """
 
 import asyncio
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Headers, Response, TextResponse
+from scrapy.http.request import NO_CALLBACK
 from scrapy.responsetypes import responsetypes
 
 from lookalike.catalog.fetch import Answer, FetchError, ask
+from shops.pages.verdict import REFUSED, is_challenge
+from shops.trip import Trip
 
 WORTH_ANOTHER_TRY = frozenset({"unreachable", "too_slow", "cut_short", "bad_answer", "not_safe"})
 TOLD = ("Accept", "Accept-Language", "If-None-Match", "If-Modified-Since")  # what a request may say beside who asks
@@ -25,25 +29,67 @@ class WayError(FetchError):
     """The way there failed; another try may do."""
 
 
+def close(crawler: Crawler, reason: str) -> None:
+    """Have the walk end soon. Nobody waits for it here: closing waits for whoever asks."""
+    ending = asyncio.ensure_future(crawler.engine.close_spider_async(reason=reason))
+    crawler.ending = ending  # type: ignore[attr-defined]  # a task that nobody holds may be forgotten
+
+
 class GuardedHandler(BaseDownloadHandler):
-    """Sends a request by `catalog.fetch.ask`, in a thread of its own."""
+    """Sends a request by `catalog.fetch.ask`, in a thread of its own, when it is its turn."""
 
     lazy = True
 
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self.turn = asyncio.Lock()  # pages and pictures lie on several hosts, and the shop is one
+
     async def download_request(self, request: Request) -> Response:
-        """The answer, or a FetchError."""
-        rules = self.crawler.spider.trip.rules  # type: ignore[union-attr]
+        """The answer, or a FetchError; nothing is asked once the shop has refused."""
+        trip: Trip = self.crawler.spider.trip  # type: ignore[union-attr]
+        async with self.turn:
+            if trip.over:
+                raise IgnoreRequest("the walk is over")
+            response = _response(await self._asked(request, trip))
+            trip.blocked = trip.blocked or _refusal(request, response)  # before the next one's turn
+        return response
+
+    async def _asked(self, request: Request, trip: Trip) -> Answer:
         said = {name: value.decode() for name in TOLD if (value := request.headers.get(name))}
         try:
-            return _response(await asyncio.to_thread(ask, request.url, rules=rules, headers=said))
+            answer = await asyncio.to_thread(ask, request.url, rules=trip.rules, headers=said)
+            _check_redirect(answer)
         except FetchError as wrong:
             if wrong.reason in WORTH_ANOTHER_TRY:
                 raise WayError(wrong.reason, str(wrong)) from None
             raise
+        return answer
+
+
+def _refusal(request: Request, response: Response) -> str:
+    """Why this answer says that we are not wanted; "" where it does not. A picture may be missing, and called forbidden."""
+    a_page = request.callback is not NO_CALLBACK
+    if response.status == 429 or (a_page and response.status in REFUSED):
+        return f"{response.url}: the shop refuses (HTTP {response.status})"
+    if isinstance(response, TextResponse) and not _is_robots(request) and is_challenge(response.text):
+        return f"{response.url}: a challenge instead of a {'page' if a_page else 'picture'} (HTTP {response.status})"
+    return ""
+
+
+def _check_redirect(answer: Answer) -> None:
+    """Refuse an address that nobody can read, before Scrapy tries to."""
+    for name, value in answer.headers:
+        if name.lower() == "location":
+            try:
+                urlsplit(urljoin(answer.url, value))
+            except ValueError:
+                raise FetchError(
+                    "bad_answer", f"{answer.url}: redirects to {value[:200]!r}, which is no address"
+                ) from None
 
 
 def _response(answer: Answer) -> Response:
-    headers = Headers([(name, value) for name, value in answer.headers])
+    headers = Headers([(name, value) for name, value in answer.headers if name.lower() != "transfer-encoding"])
     kind = responsetypes.from_args(headers=headers, url=answer.url, body=answer.body[:5000])
     return kind(url=answer.url, status=answer.status, headers=headers, body=answer.body)
 
@@ -60,9 +106,13 @@ class StrictRobots:
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """A server's fault or a refusal instead of the rules: nothing is allowed."""
-        refused = response.status >= 500 or response.status in {403, 429}
-        return self._closed(request, f"answers {response.status}") if _is_robots(request) and refused else response
+        """A refusal instead of the rules is a block; a server's fault allows nothing."""
+        if not _is_robots(request):
+            return response
+        if response.status in REFUSED:
+            trip: Trip = self.crawler.spider.trip  # type: ignore[union-attr]
+            trip.blocked = f"{response.url}: the shop refuses (HTTP {response.status})"
+        return self._closed(request, f"answers {response.status}") if response.status >= 500 else response
 
     def process_exception(self, request: Request, exception: Exception) -> Response | None:
         """No way to the rules: nothing is allowed."""

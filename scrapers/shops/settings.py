@@ -6,7 +6,7 @@ In: nothing. Out: Scrapy's settings. Never: anything that hides who asks, or tha
 BOT_NAME = "lookalike"
 SPIDER_MODULES = ["shops.spiders"]
 
-# One request at a time, no faster than the shop answers, and what robots.txt asks for.
+# One request at a time, no faster than the shop answers, and no faster than its robots.txt asks for (see shops.crawl).
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "lookalike"
 CONCURRENT_REQUESTS = 1
@@ -14,8 +14,11 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 AUTOTHROTTLE_MAX_DELAY = 60.0
+DOWNLOAD_DELAY_JITTER = 0  # a delay is the least there is, not the middle
 COOKIES_ENABLED = False
 REFERER_ENABLED = False
+METAREFRESH_ENABLED = False  # a challenge asks to be reloaded until its script is content; we are not that browser
+REDIRECT_MAX_TIMES = 5
 
 # Every request goes through the one guarded fetcher, whoever asks: pages, pictures, robots.txt.
 DOWNLOAD_HANDLERS = {
@@ -35,5 +38,6 @@ CONCURRENT_ITEMS = 2  # one whose pictures are on their way, and one that waits 
 
 TWISTED_REACTOR_ENABLED = False  # asyncio alone: a process may crawl twice
 TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
 LOG_INSTALL_ROOT_HANDLER = False
 LOG_LEVEL = "ERROR"

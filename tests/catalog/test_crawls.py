@@ -8,6 +8,7 @@ import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -212,7 +213,7 @@ def test_products_and_pictures_are_counted_once_and_failures_by_reason(book):
     book.fail_step(number, listing("p2"), "robots", "robots.txt does not allow it")
     told = {"pages": 2, "pages_left": 1, "products": 2, "pictures": 3, "too_big": 2, "robots": 2, "no_id": 1}
     assert book.counts(number) == told
-    assert (book.staged(number), book.met(number)) == (2, 3)
+    assert (book.staged(number), book.in_full(number), book.met(number)) == (2, 2, 3)
     assert book.end(number, "failed", now=MONDAY).counts == told
 
 
@@ -248,6 +249,129 @@ def test_products_are_known_that_are_in_the_catalog_and_not_gone(book, store):
     store.mark_gone("zeta", before=MONDAY + DAY)
     assert book.known_products("acme") == {"1", "2"}
     assert book.known_products("zeta") == frozenset()
+
+
+# What may be missing
+
+
+def crawled(book, *steps, week=0, **plan):
+    """A crawl whose one listing leads to these pages, each of which tells a product of its name; published."""
+    number = begun(book, replace(PLAN, **plan), MONDAY + week * 7 * DAY)
+    book.first(number, [listing("p0")])
+    book.finish_step(number, listing("p0"), told_of(*steps))
+    for step in steps:
+        book.finish_step(number, step, brought(boot(step.key.split()[1])))
+    book.publish(number, now=MONDAY)
+    return number
+
+
+def told_of(*steps):
+    """What a listing brings that tells the products of these pages."""
+    taken = tuple(Taken(product=boot(step.key.split()[1]), page_key=step.key) for step in steps)
+    return Brought(taken=taken, more=steps)
+
+
+def listed(book, *steps, week=1, **plan):
+    """A crawl that is not done, of one listing that leads to these pages."""
+    number = begun(book, replace(PLAN, **plan), MONDAY + week * 7 * DAY)
+    book.first(number, [listing("p0")])
+    book.finish_step(number, listing("p0"), told_of(*steps))
+    return number
+
+
+def test_the_pages_of_what_was_not_met_are_to_be_asked_by_key(book):
+    crawled(book, *map(page, "5142637"))
+    number = listed(book, *map(page, "12567"))
+    assert book.missing(number) == [page("3"), page("4")]
+    book.first(number, book.missing(number))
+    assert book.missing(number) == []
+    assert book.steps_left(number) == [*map(page, "1256734")]
+    assert (book.met(number), book.counts(number)["pages_left"]) == (5, 7)
+
+
+def test_a_first_crawl_misses_nothing(book):
+    assert book.missing(listed(book, *map(page, "123"))) == []
+
+
+@pytest.mark.parametrize(("met", "missing"), [("123456", "789"), ("12345", "")])
+def test_where_more_is_missing_than_half_of_what_was_met_no_page_is_asked(book, met, missing):
+    crawled(book, *map(page, "123456789"))
+    assert book.missing(listed(book, *map(page, met))) == [*map(page, missing)]  # of 5 met, 4 are more than half
+
+
+def test_only_a_crawl_of_all_misses_anything_and_only_of_its_scope_and_shop(book, store):
+    crawled(book, *map(page, "123"))
+    crawled(book, *map(page, "4"), scope="bags")
+    crawled(book, *map(page, "5"), shop="zeta")
+    store.upsert([boot("6")], seen=MONDAY)
+    assert book.missing(listed(book, *map(page, "12"), complete=False)) == []
+    assert book.missing(listed(book, *map(page, "12"))) == [page("3")]
+
+
+def test_a_page_that_tells_several_products_is_asked_once_and_a_product_without_one_never(book):
+    first = begun(book)
+    book.first(first, [listing("p0")])
+    style, other = page("style"), page("other")
+    told = brought(boot("0"), boot("1"), boot("2"), boot("3"), boot("4"), boot("5"), more=(style, other))
+    book.finish_step(first, listing("p0"), told)
+    book.finish_step(first, style, brought(boot("1"), boot("2")))
+    book.finish_step(first, other, brought(boot("3")))
+    book.publish(first)
+    second = listed(book)
+    book.first(second, [listing("q0")])
+    book.finish_step(second, listing("q0"), brought(boot("0"), boot("3"), boot("4"), boot("8"), boot("9"), boot("7")))
+    assert book.missing(second) == [style]  # for 1 and 2; no page ever told 5
+
+
+def test_a_page_that_a_listing_named_is_asked_though_it_could_not_be_read_the_last_time(book):
+    first = listed(book, *map(page, "123"), week=0)
+    for name in "12":
+        book.finish_step(first, page(name), brought())
+    book.fail_step(first, page("3"), "too_slow", "30 seconds")
+    book.publish(first, now=MONDAY)
+    assert book.missing(listed(book, *map(page, "12"))) == [page("3")]
+
+
+def test_a_product_is_asked_for_where_it_was_met_last(book):
+    crawled(book, *map(page, "123"))
+    moved = Step(kind="product", key="product 3", url="https://acme.example/moved/3")
+    crawled(book, page("1"), page("2"), moved, week=1)
+    assert book.missing(listed(book, page("1"), page("2"), week=2)) == [moved]
+    assert book.missing(listed(book, page("1"), moved, week=3)) == [page("2")]
+
+
+def test_a_product_that_was_met_by_asking_for_it_is_asked_for_again_the_next_time(book):
+    crawled(book, *map(page, "123"))
+    second = listed(book, page("1"), page("2"))
+    book.first(second, book.missing(second))
+    for name in "123":
+        book.finish_step(second, page(name), brought(boot(name)))
+    assert book.publish(second, now=MONDAY).gone == 0
+    assert book.missing(listed(book, page("1"), page("2"), week=2)) == [page("3")]
+
+
+def test_what_would_not_be_marked_as_gone_is_not_asked_for(book):
+    crawled(book, *map(page, "12345"))
+    number = listed(book, *map(page, "123"))
+    book.finish_step(number, page("1"), replace(brought(boot("1")), odd=(("4", "no_price", "why"),)))
+    assert book.missing(number) == [page("5")]
+    book.first(number, [listing("p1")])
+    book.fail_step(number, listing("p1"), "status", "500")
+    assert book.missing(number) == []
+
+
+def test_a_page_that_this_crawl_read_is_not_asked_again_for_what_it_no_longer_tells(book):
+    crawled(book, *map(page, "123"))
+    number = listed(book, *map(page, "12"))
+    book.first(number, [page("3")])
+    book.finish_step(number, page("3"), brought())
+    assert book.missing(number) == []
+
+
+def test_a_crawl_that_was_not_to_walk_all_is_no_measure_though_it_was_published_last(book):
+    first = crawled(book, *map(page, "123"))
+    assert crawled(book, page("1"), week=1, complete=False, settings={"max_items": 1}) != first
+    assert book.last_published("acme", PLAN.scope).number == first
 
 
 # Tables for the gate
@@ -349,6 +473,50 @@ def test_a_catalog_in_memory_has_no_other_process():
         begun(Crawls(store))
 
 
+def cut(address):
+    """Take the lock from whoever holds it, as a lost connection or a tidy hand would."""
+    if address.startswith("sqlite"):
+        [lock] = Path(sa.make_url(address).database).parent.glob("*.lock")
+        lock.unlink()
+        return
+    with open_store(address) as store, store.engine.connect() as connection:
+        asked = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = {}"
+        name = "(hashtext('crawl of acme')::bigint & 4294967295)::oid"
+        space = " AND classid = (hashtext(current_schema())::bigint & 4294967295)::oid"
+        assert connection.exec_driver_sql(asked.format(name) + space).all() == [(True,)]
+
+
+def test_a_process_that_lost_its_lock_adds_nothing_once_another_has_come(address):
+    with open_store(address) as one, open_store(address) as other:
+        first, second = Crawls(one), Crawls(other)
+        with pytest.raises(
+            DataError, match="the connection was lost, and meanwhile another process came to crawl acme"
+        ):
+            lose_to(second, first, address)
+        assert second.staged(1) == 2
+
+
+def lose_to(second, first, address):
+    """The first goes on as long as it is the only one."""
+    with first.alone("acme"):
+        number = begun(first)
+        first.first(number, [listing("p0"), listing("p1"), listing("p2")])
+        cut(address)
+        first.finish_step(number, listing("p0"), brought(boot("1")))
+        with second.alone("acme"):
+            assert begun(second) == number
+            for late in (
+                lambda: first.first(number, [listing("p9")]),
+                lambda: first.fail_step(number, listing("p1"), "status", "500"),
+                lambda: first.end(number, "failed", now=MONDAY),
+                lambda: first.publish(number),
+            ):
+                with pytest.raises(DataError, match="When it has ended, the same command goes on"):
+                    late()
+            second.finish_step(number, listing("p1"), brought(boot("2")))
+        first.finish_step(number, listing("p2"), brought(boot("3")))
+
+
 HELD = """
     import sys, time
     from lookalike.catalog.crawls import Crawls
@@ -394,8 +562,8 @@ CRAWLED = """
         name = f"{product:032x}{n:032x}"
         return View(sha256=name, format="PNG", width=9, height=9, size=9, fingerprint=b"x", source=name)
 
-    def listed(page):
-        ids = [3 * page + n for n in range(3)]
+    def listed(page, hidden):
+        ids = [3 * page + n for n in range(3) if 3 * page + n not in hidden]
         taken = [Taken(product=Product(product=str(n), name=f"listed {page}", price=Decimal(n))) for n in (*ids, 0)]
         more = [Step(kind="product", key=f"product {n}", url=f"https://acme.example/p/{n}") for n in ids]
         more += [Step(kind="listing", key=f"page {page + 1}", url="https://acme.example/")] * (page < 3)
@@ -407,7 +575,10 @@ CRAWLED = """
         return Brought(taken=(Taken(product=Product(product=str(n), stock=n, views=views)),), pictures=pictures)
 
     def crawl(address, kill_at):
-        \"\"\"A crawl of four listings and twelve products; killed before a statement. Answers how many there were.\"\"\"
+        \"\"\"Two crawls of four listings and twelve products; killed before a statement. Answers how many there were.
+
+        The second one's listings hide the products 4 and 7, of which 7 is gone. It is killed too when it knows of them.
+        \"\"\"
         store = open_store(address)
         book = Crawls(store)
         statements = 0
@@ -418,18 +589,30 @@ CRAWLED = """
             if statements == kill_at:
                 os.kill(os.getpid(), 9)
 
-        sa.event.listen(store._engine, "before_cursor_execute", counted)
-        sa.event.listen(store._engine, "commit", counted)
+        sa.event.listen(store.engine, "before_cursor_execute", counted)
+        sa.event.listen(store.engine, "commit", counted)
+        def left(crawl):
+            if not book.steps_left(crawl) and (missing := book.missing(crawl)):
+                book.first(crawl, missing)
+                if kill_at:
+                    os.kill(os.getpid(), 9)
+            return book.steps_left(crawl)
+
         with book.alone("acme"):
-            plan = Plan(shop="acme", scope="boots", complete=True)
-            now = datetime(2026, 3, 2, tzinfo=UTC)
-            begun, again = book.begin(plan, now=now, go_on_for=timedelta(days=1))
-            book.first(begun.number, [Step(kind="listing", key="page 0", url="https://acme.example/")])
-            while left := book.steps_left(begun.number):
-                number = int(left[0].key.split()[1])
-                read = listed if left[0].kind == "listing" else shown
-                book.finish_step(begun.number, left[0], read(number))
-            book.publish(begun.number, now=now)
+            for week in range(sum(one.status == "published" for one in book.all()), 2):
+                plan = Plan(shop="acme", scope="boots", complete=True)
+                now = datetime(2026, 3, 2 + 7 * week, tzinfo=UTC)
+                begun, again = book.begin(plan, now=now, go_on_for=timedelta(days=1))
+                book.first(begun.number, [Step(kind="listing", key="page 0", url="https://acme.example/")])
+                while steps := left(begun.number):
+                    number = int(steps[0].key.split()[1])
+                    if steps[0].kind == "listing":
+                        book.finish_step(begun.number, steps[0], listed(number, {4, 7} if week else {}))
+                    elif week and number == 7:
+                        book.fail_step(begun.number, steps[0], "gone", "410")
+                    else:
+                        book.finish_step(begun.number, steps[0], shown(number))
+                book.publish(begun.number, now=now)
         return statements
 
     def killed(address, kill_at):
@@ -453,7 +636,7 @@ CRAWLED = """
 
 def contents(address):
     """Every row of the catalog, but who held the lock."""
-    with open_store(address) as store, store._engine.connect() as connection:
+    with open_store(address) as store, store.engine.connect() as connection:
         tables = [table for table in TABLES.sorted_tables if table.name != "crawl_holders"]
         return {table.name: sorted(map(repr, connection.execute(sa.select(table)))) for table in tables}
 
@@ -467,3 +650,6 @@ def test_a_crawl_killed_again_and_again_ends_as_one_that_was_not(address, tmp_pa
     rows = contents(whole)
     assert (len(rows["products"]), len(rows["views"]), len(rows["history"])) == (12, 24, 12)
     assert contents(address) == rows
+    with open_store(address) as store:
+        assert len(store.products(with_gone=False)) == 11
+        assert [(one.counts["gone"], one.counts["pages"]) for one in Crawls(store).all()] == [(0, 16), (1, 15)]

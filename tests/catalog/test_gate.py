@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lookalike.catalog.crawl import GONE, ROBOTS
 from lookalike.catalog.crawls import CrawlTables
 from lookalike.catalog.gate import judge
 from lookalike.settings import Gate
@@ -215,7 +216,20 @@ def test_a_page_of_a_product_that_is_gone_is_no_page_that_could_not_be_read():
     assert (found.passed, found.says) == (True, "100 % of 1 page could be read; 95 % are wanted.")
 
 
-@pytest.mark.parametrize("reason", ["status", "gone"])
+def test_pages_that_robots_txt_does_not_allow_are_told_and_not_held_against_a_crawl():
+    kept_out = [page(number, "failed", reason=ROBOTS) for number in range(20, 1040)]
+    found = check("pages", crawl(boots(1), pages=[*pages(19, 1), *kept_out]))
+    assert (found.passed, found.found) == (True, 0.95)
+    assert found.says == (
+        "95 % of 20 pages could be read; 95 % are wanted. What went wrong: status (1); "
+        "the first is https://shop.example/product/0 (status). Besides, robots.txt does not allow 1,020 pages."
+    )
+    assert not check("pages", crawl(boots(1), pages=[*pages(18, 1), *kept_out])).passed
+    found = check("pages", crawl(boots(1), pages=kept_out[:1]))
+    assert found.says == "There are no pages to judge. Besides, robots.txt does not allow 1 page."
+
+
+@pytest.mark.parametrize("reason", ["status", GONE, ROBOTS])
 def test_one_listing_page_that_could_not_be_read_fails_a_crawl_of_all_and_no_other(reason):
     asked = [*map(page, range(99)), page(1, kind="listing"), page(2, "failed", "listing", reason)]
     found = check("listings", crawl(boots(1), pages=asked))
@@ -558,7 +572,7 @@ def rows(draw):
     pictures = draw(st.lists(one, max_size=8))
     status = st.sampled_from(["done", "failed", "left"])
     kind = st.sampled_from(["listing", "product"])
-    pages = draw(st.lists(st.builds(page, number, status, kind, reasons | st.just("gone")), max_size=8))
+    pages = draw(st.lists(st.builds(page, number, status, kind, reasons | st.sampled_from([GONE, ROBOTS])), max_size=8))
     return {"products": products, "pictures": pictures, "pages": pages}
 
 

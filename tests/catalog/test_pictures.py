@@ -2,16 +2,21 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.catalog.pictures import keep, path_of, read
+from lookalike.catalog.pictures import is_here, keep, path_of, read
+from lookalike.catalog.product import View
 from lookalike.settings import DataError
 
 BOOT = b"a picture of a boot"
 NAME = hashlib.sha256(BOOT).hexdigest()
+
+
+SEEN = View(sha256=NAME, format="PNG", width=9, height=9, size=len(BOOT), fingerprint=b"", source="")
 
 
 def files(root):
@@ -58,6 +63,19 @@ def test_an_altered_picture_is_refused_and_mended_by_keeping_it_again(tmp_path, 
         read(tmp_path, NAME)
     keep(tmp_path, BOOT)
     assert read(tmp_path, NAME) == BOOT
+
+
+def test_a_picture_is_here_where_it_is_as_long_as_it_should_be(tmp_path):
+    assert not is_here(tmp_path, SEEN)
+    keep(tmp_path, BOOT)
+    assert is_here(tmp_path, SEEN)
+    for damaged in (b"", BOOT[:-1], BOOT + b"!"):
+        path_of(tmp_path, NAME).write_bytes(damaged)
+        assert not is_here(tmp_path, SEEN)
+    path_of(tmp_path, NAME).unlink()
+    path_of(tmp_path, NAME).mkdir()
+    size = path_of(tmp_path, NAME).stat().st_size
+    assert not is_here(tmp_path, replace(SEEN, size=size))
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", NAME.upper(), NAME + "0", NAME[:-1]])

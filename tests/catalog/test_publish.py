@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lookalike.catalog.crawl import Brought, Plan, PriceChange, Published, Step, Taken
+from lookalike.catalog.crawl import GONE, ROBOTS, Brought, Plan, PriceChange, Published, Step, Taken
 from lookalike.catalog.crawls import Crawls
 from lookalike.catalog.product import Product, View
 from lookalike.catalog.store import PriceSeen, StockSeen
@@ -288,6 +288,52 @@ def test_a_product_whose_page_failed_or_was_misread_is_not_gone(book, store):
     assert shown(store) == ["1", "3"]
 
 
+def hidden(book):
+    """A crawl whose listing shows six of eight boots; the other two, 7 and 8, stand on one page that it did not name."""
+    both = page("both")
+    first = begun(book)
+    book.finish_step(first, listing("p0"), brought(*(boot(n) for n in "123456"), more=[both]))
+    book.finish_step(first, both, brought(boot("7"), boot("8")))
+    book.publish(first, now=MONDAY)
+    second = begun(book, week=1)
+    book.finish_step(second, listing("p0"), brought(*(boot(n) for n in "123456")))
+    assert book.missing(second) == [both]
+    book.first(second, book.missing(second))
+    return second, both
+
+
+def test_what_is_still_on_its_page_is_there_though_no_listing_showed_it(book, store):
+    number, both = hidden(book)
+    with pytest.raises(DataError, match="1 of its pages were not asked for"):
+        book.publish(number)
+    book.finish_step(number, both, brought(boot("7", price="99"), boot("8")))
+    assert book.publish(number) == Published(same=7, repriced=1)
+    assert (shown(store), book.of(number).notes) == ([*"12345678"], ())
+
+
+def test_a_page_that_tells_the_others_but_no_longer_this_one_lets_it_go(book, store):
+    number, both = hidden(book)
+    book.finish_step(number, both, brought(boot("8")))
+    assert book.publish(number) == Published(same=7, gone=1)
+    assert (shown(store), book.of(number).notes) == ([*"1234568"], ())
+
+
+def test_a_page_that_is_no_more_lets_all_go_that_stood_on_it(book, store):
+    number, both = hidden(book)
+    book.fail_step(number, both, GONE, "410")
+    assert book.publish(number) == Published(same=6, gone=2)
+    assert (shown(store), book.of(number).notes) == ([*"123456"], ())
+
+
+@pytest.mark.parametrize("reason", ["too_slow", ROBOTS])
+def test_a_page_that_could_not_be_asked_spares_all_that_stood_on_it(book, store, reason):
+    number, both = hidden(book)
+    book.fail_step(number, both, reason, "why")
+    assert book.publish(number) == Published(same=6)
+    notes = ("products not met, and not marked as gone, as their pages could not be read: 2",)
+    assert (shown(store), book.of(number).notes) == ([*"12345678"], notes)
+
+
 # Whatever the order, and however often
 
 
@@ -337,13 +383,13 @@ def walked(book, shop, choose):
 def rows(store, but=()):
     """The catalog's own tables, row by row."""
     tables = (PRODUCTS, VIEWS, HISTORY)
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         told = [[name for name in table.columns if name.name not in but] for table in tables]
         return [sorted(map(repr, connection.execute(sa.select(*columns)))) for columns in told]
 
 
 def emptied(store):
-    with store._engine.begin() as connection:
+    with store.engine.begin() as connection:
         for table in reversed(TABLES.sorted_tables):
             if table is not VERSION:
                 connection.execute(sa.delete(table))

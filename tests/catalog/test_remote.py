@@ -128,6 +128,16 @@ def test_a_picture_that_was_cut_short_is_mended_by_keeping_it_again(bucket):
     assert pictures.read(bucket, NAME) == BOOT
 
 
+def test_one_question_tells_whether_a_picture_is_here_and_as_long_as_it_should_be(bucket, asked):
+    seen = View(sha256=NAME, format="PNG", width=9, height=9, size=len(BOOT), fingerprint=b"", source="")
+    assert not pictures.is_here(bucket, seen)
+    pictures.path_of(bucket, NAME).write_bytes(BOOT[:-1])
+    assert not pictures.is_here(bucket, seen)
+    pictures.path_of(bucket, NAME).write_bytes(BOOT)
+    assert pictures.is_here(bucket, seen)
+    assert (asked("HEAD"), asked("GET")) == ([NAME] * 2, [])  # of what is there: its log colors the rest
+
+
 def test_an_altered_picture_of_the_same_length_is_refused_and_mended_as_told(bucket):
     pictures.path_of(bucket, NAME).write_bytes(BOOT[:-1] + b"!")
     pictures.keep(bucket, BOOT)  # the length is right: not looked at again
@@ -272,6 +282,7 @@ def test_a_server_that_goes_away_is_never_taken_for_an_empty_one(account, s3_ser
     for question in (
         *(root.is_file, root.is_dir, root.sizes, root.iterdir, root.read_bytes, root.unlink),
         lambda: pictures.keep(root, BOOT),
+        lambda: pictures.is_here(root, products(1)[0].views[0]),
         lambda: versions.find("shoes", root),
     ):
         with pytest.raises(PlaceError, match="nobody answers"):

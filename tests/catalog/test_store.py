@@ -447,8 +447,8 @@ def test_a_full_disk_is_told_and_nothing_half_written_is_kept(file):
         def full(connection, _):
             connection.execute("PRAGMA max_page_count = 30").close()
 
-        sa.event.listen(store._engine, "connect", full)
-        store._engine.dispose()
+        sa.event.listen(store.engine, "connect", full)
+        store.engine.dispose()
         with pytest.raises(DiskFullError, match="disk is full; nothing half-written"):
             store.upsert([boot(str(number), name="x" * 999) for number in range(999)], seen=MONDAY)
         assert names(store.products()) == ["known"]
@@ -499,6 +499,6 @@ def names(products):
 
 
 def moments(store, table):
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         columns = TABLES.tables[table].c
         return [tuple(row) for row in connection.execute(sa.select(columns.first_seen, columns.last_seen))]

@@ -9,12 +9,14 @@ no), *failed*, or *abandoned* (a newer one began instead).
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lookalike.catalog.product import Product, View
 
 Status = Literal["running", "published", "suspect", "blocked", "failed", "abandoned"]
 Kind = Literal["listing", "product"]
+GONE: Final = "gone"  # the reason of a step whose page, so the shop says, is no more
+ROBOTS: Final = "robots"  # the reason of a step whose page robots.txt does not allow
 
 
 @dataclass(frozen=True, kw_only=True)

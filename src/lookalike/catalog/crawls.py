@@ -27,7 +27,7 @@ from lookalike.catalog import database
 from lookalike.catalog.crawl import Brought, Crawl, Plan, Published, Status, Step
 from lookalike.catalog.database import put, transaction
 from lookalike.catalog.product import View
-from lookalike.catalog.publish import BYTES, SAID, Found, chunks, found, packed, publish
+from lookalike.catalog.publish import BYTES, SAID, Whole, chunks, found, packed, publish, to_ask
 from lookalike.catalog.store import Store
 from lookalike.catalog.tables import (
     ADDRESSES,
@@ -73,25 +73,29 @@ class Crawls:
     def __init__(self, store: Store) -> None:
         self._engine = store.engine
         self._name = store.name
-        self._held: set[str] = set()
+        self._held: dict[str, dict[str, Any]] = {}  # by shop, the row of HOLDERS that we signed
 
     @contextmanager
     def alone(self, shop: str) -> Iterator[None]:
-        """Be the only process that crawls this shop; DataError where another one does. A kill lets go of it."""
+        """Be the only process that crawls this shop; DataError where another one does. A kill lets go of it.
+
+        So does a lost connection to PostgreSQL. Whoever comes then signs as the holder, and what is told to this one's
+        crawl after that is refused: two never write to one crawl.
+        """
         if shop in self._held:
             yield
             return
         with database.alone(self._engine, f"crawl of {shop}") as held:
             if not held:
                 raise DataError(self._busy(shop))
+            row = {"shop": shop, "who": f"process {os.getpid()} on {socket.gethostname()}", "since": datetime.now(UTC)}
             with transaction(self._engine, writes=True) as connection:
-                who = f"process {os.getpid()} on {socket.gethostname()}"
-                put(connection, HOLDERS, [{"shop": shop, "who": who, "since": datetime.now(UTC)}])
-            self._held.add(shop)
+                put(connection, HOLDERS, [row])
+            self._held[shop] = row
             try:
                 yield
             finally:
-                self._held.discard(shop)
+                del self._held[shop]
 
     def begin(self, plan: Plan, *, now: datetime, go_on_for: timedelta) -> tuple[Crawl, bool]:
         """A crawl of this plan. True: an unfinished one, running or blocked, that began no longer ago, is gone on with.
@@ -115,7 +119,7 @@ class Crawls:
     def first(self, number: int, steps: Sequence[Step]) -> None:
         """The steps it begins with; harmless when told again."""
         with transaction(self._engine, writes=True) as connection:
-            _open(connection, number)
+            self._open(connection, number)
             _known_steps(connection, number, steps, first=True)
 
     def steps_left(self, number: int) -> list[Step]:
@@ -128,10 +132,21 @@ class Crawls:
         """The keys of all steps that are known, whatever came of them."""
         return {row["key"] for row in self._rows(sa.select(STEPS.c.key).where(STEPS.c.crawl == number))}
 
+    def missing(self, number: int) -> list[Step]:
+        """The pages to ask, by key, before anything that a complete crawl did not meet is called gone.
+
+        A listing that shifts while it is walked may hide a product that is on the shelf. These are the pages of products
+        that publishing now would mark as gone, as the crawl that met each last knew them; only those that this crawl does
+        not know. None where more is missing than half of what was met: then the gate says so.
+        """
+        with transaction(self._engine) as connection:
+            crawl = _of(connection, number)
+            return to_ask(connection, crawl) if crawl.complete else []
+
     def finish_step(self, number: int, step: Step, brought: Brought) -> None:
         """Keep all that a step brought. For a step that has ended nothing is changed; one that failed may yet end."""
         with transaction(self._engine, writes=True) as connection:
-            _open(connection, number)
+            self._open(connection, number)
             position, before = _step(connection, number, step)
             if before == "done":
                 return
@@ -141,9 +156,9 @@ class Crawls:
             _change_step(connection, number, position, **facts, reason="", text="")
 
     def fail_step(self, number: int, step: Step, reason: str, text: str) -> None:
-        """Note that a page could not be had or read. reason "gone": the shop says that it is no more."""
+        """Note that a page could not be had or read. reason GONE: the shop says that it is no more."""
         with transaction(self._engine, writes=True) as connection:
-            _open(connection, number)
+            self._open(connection, number)
             position, before = _step(connection, number, step)
             if before == "left":
                 _change_step(connection, number, position, status="failed", reason=reason, text=text)
@@ -152,6 +167,11 @@ class Crawls:
         """How many different products were told so far."""
         with transaction(self._engine) as connection:
             return _staged(connection, number)
+
+    def in_full(self, number: int) -> int:
+        """How many different products were told in full so far, and not by a listing alone."""
+        with transaction(self._engine) as connection:
+            return _staged(connection, number, ITEMS.c.page_key == "")
 
     def met(self, number: int) -> int:
         """How many products the listings told so far, one that two of them tell twice."""
@@ -204,7 +224,7 @@ class Crawls:
         if status in {"running", "published"}:
             raise ValueError(f"a crawl does not end as {status}; `publish` it, or say how it ended")
         with transaction(self._engine, writes=True) as connection:
-            _open(connection, number)
+            self._open(connection, number)
             _end(connection, number, status, now, notes)
             return _of(connection, number)
 
@@ -217,7 +237,7 @@ class Crawls:
             crawl = _of(connection, number)
             if crawl.status == "published":
                 return Published(**{name: crawl.counts[name] for name in asdict(Published())})
-            _open(connection, number)
+            self._open(connection, number)
             _refuse_half(connection, crawl)
             did, notes = publish(connection, crawl)
             taken = connection.execute(sa.select(sa.func.count(CRAWLS.c.published))).scalar_one()
@@ -238,6 +258,16 @@ class Crawls:
         same = (CRAWLS.c.shop == shop) & (CRAWLS.c.scope == scope) & CRAWLS.c.published.is_not(None) & CRAWLS.c.complete
         rows = self._rows(sa.select(CRAWLS).where(same).order_by(CRAWLS.c.published.desc()).limit(1))
         return _crawl(rows[0]) if rows else None
+
+    def _open(self, connection: sa.Connection, number: int) -> None:
+        """Refuse what is told to a crawl that has ended, or of which another process has become the holder."""
+        shop = _running(connection, number).shop
+        ours = self._held.get(shop)
+        if ours and not connection.execute(sa.select(HOLDERS).filter_by(**ours)).all():
+            raise DataError(
+                f"{self._name}: the connection was lost, and meanwhile another process came to crawl {shop}. What this one "
+                "found until then is kept, and the other one goes on with it. When it has ended, the same command goes on."
+            )
 
     def _busy(self, shop: str) -> str:
         rows = self._rows(sa.select(HOLDERS).where(HOLDERS.c.shop == shop))
@@ -264,13 +294,14 @@ def _crawl(row: sa.RowMapping) -> Crawl:
     return Crawl(number=row["id"], notes=tuple(row["notes"]), **{name: row[name] for name in same})
 
 
-def _open(connection: sa.Connection, number: int) -> None:
-    """Refuse a crawl that has ended: what was judged or published must not grow behind its back."""
+def _running(connection: sa.Connection, number: int) -> Crawl:
+    """The crawl, refused if it has ended: what was judged or published must not grow behind its back."""
     crawl = _of(connection, number)
     if crawl.status != "running":
         raise DataError(
             f"crawl {number} of {crawl.shop} is {crawl.status}, and nothing is added to it or made of it. Begin one anew."
         )
+    return crawl
 
 
 def _unfinished(connection: sa.Connection, plan: Plan, *, since: datetime) -> tuple[int | None, list[int]]:
@@ -403,8 +434,8 @@ def _digest(text: str) -> str:
 # Counts and tables
 
 
-def _staged(connection: sa.Connection, number: int) -> int:
-    asked = sa.select(sa.func.count(ITEMS.c.product.distinct())).where(ITEMS.c.crawl == number)
+def _staged(connection: sa.Connection, number: int, *wanted: sa.ColumnElement[bool]) -> int:
+    asked = sa.select(sa.func.count(ITEMS.c.product.distinct())).where(ITEMS.c.crawl == number, *wanted)
     return connection.execute(asked).scalar_one()
 
 
@@ -443,7 +474,7 @@ def _pictured(number: int) -> sa.Select[Any]:
     )
 
 
-def _product_row(one: Found, told: int) -> dict[str, Any]:
+def _product_row(one: Whole, told: int) -> dict[str, Any]:
     product = one.product
     facts = {name: getattr(product, name) for name in PRODUCT if hasattr(product, name)}
     return {

@@ -9,13 +9,14 @@ it does not read as if it had not.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from lookalike.catalog.crawl import GONE, ROBOTS
 from lookalike.settings import Gate
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ FIELDS: Final = {  # held against the last good crawl; name and price have a set
 }
 NUMBERS: Final = frozenset({"price", "rating", "stock"})  # missing as null, all others as ""
 TABLES: Final = ("products", "pictures", "pages", "odd")
-GONE: Final = "gone"  # the reason of a page of a product that the shop has no more
 NO_EARLIER: Final = "there is no earlier crawl to compare with"
 SHOWN: Final = 3  # values or reasons told
 LONGEST: Final = 80  # characters of a shop's own words in a sentence
@@ -202,10 +202,11 @@ def _count(count: int, before: int | None, gate: Gate, *, complete: bool) -> Che
 
 
 def _pages(pages: pl.DataFrame, gate: Gate) -> Check:
-    asked = pages.filter(pl.col("reason") != GONE)
+    """A page of a product that is gone, or that robots.txt does not allow, is no page that could not be read."""
+    asked = pages.filter(~pl.col("reason").is_in([GONE, ROBOTS]))
     failed = asked.filter(pl.col("status") == "failed").sort("url", "reason")
     done = len(asked.filter(pl.col("status") == "done"))
-    return _at_least(
+    check = _at_least(
         "pages",
         done,
         done + len(failed),
@@ -213,6 +214,9 @@ def _pages(pages: pl.DataFrame, gate: Gate) -> Check:
         ("pages", "could be read"),
         f" What went wrong: {_reasons(failed)}; the first is {_page(failed)}." if len(failed) else "",
     )
+    kept_out = len(pages.filter(pl.col("reason") == ROBOTS))
+    also = f" Besides, robots.txt does not allow {_many(kept_out, 'pages')}." if kept_out else ""
+    return replace(check, says=check.says + also)
 
 
 def _listings(pages: pl.DataFrame, *, complete: bool) -> Check:

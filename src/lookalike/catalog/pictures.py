@@ -15,6 +15,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from lookalike.catalog.product import View
 from lookalike.catalog.remote import AT_ONCE
 from lookalike.files import Place, write_bytes
 from lookalike.settings import DataError
@@ -35,6 +36,14 @@ def _holds(path: Place, data: bytes) -> bool:
     if not isinstance(path, Path):
         return path.size() == len(data)
     return path.is_file() and path.read_bytes() == data
+
+
+def is_here(root: Place, view: View) -> bool:
+    """Whether this picture lies here and is as long as it should be: one look, at no byte of it."""
+    path = path_of(root, view.sha256)
+    if not isinstance(path, Path):
+        return path.size() == view.size
+    return path.is_file() and path.stat().st_size == view.size
 
 
 def read(root: Place, sha256: str) -> bytes:

@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from lookalike.catalog.crawl import Crawl, Published
+from lookalike.catalog.crawl import GONE, Crawl, Published, Step
 from lookalike.catalog.product import Product, View
 from lookalike.catalog.store import CHUNK, FACTS, OFFER, Learnt, learn, merged, offer
 from lookalike.catalog.tables import CRAWLS, ITEMS, ODD, PICTURES, PRODUCTS, STEPS
 
-GONE = "gone"  # the reason of a step whose page, so the shop says, is no more
 BYTES = [column.name for column in PICTURES.columns]  # what is known of a picture by its bytes alone
 SAID = [field.name for field in fields(View) if field.name == "sha256" or field.name not in BYTES]
 STAGED = [name for name in FACTS if name not in {"shop", "product"}]
@@ -30,7 +29,7 @@ Some = TypeVar("Some")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Whole:
     """A product as all of a crawl tells it."""
 
     product: Product
@@ -43,8 +42,15 @@ def packed(product: Product) -> dict[str, Any]:
     return facts | {"price": None if product.price is None else str(product.price)}
 
 
-def found(connection: sa.Connection, crawl: Crawl) -> list[Found]:
+def found(connection: sa.Connection, crawl: Crawl) -> list[Whole]:
     """All products of a crawl by id, each of its parts merged; without those that only pages tell which are no more."""
+    there = _there(connection, crawl)
+    pictures = _pictures(connection, {view["sha256"] for told in there.values() for row in told for view in row.views})
+    return [_whole(crawl.shop, id_, told, pictures) for id_, told in there.items()]
+
+
+def _there(connection: sa.Connection, crawl: Crawl) -> dict[str, list[sa.Row[Any]]]:
+    """The parts of each product in the walk's order, by its id."""
     steps = connection.execute(sa.select(STEPS).where(STEPS.c.crawl == crawl.number)).all()
     place = walk(steps)
     no_more = {step.key for step in steps if step.status == "failed" and step.reason == GONE}
@@ -52,9 +58,7 @@ def found(connection: sa.Connection, crawl: Crawl) -> list[Found]:
     parts: dict[str, list[sa.Row[Any]]] = {}
     for row in sorted(rows, key=lambda row: (place[row.position], row.place)):
         parts.setdefault(row.product, []).append(row)
-    there = {id_: told for id_, told in sorted(parts.items()) if any(row.page_key not in no_more for row in told)}
-    pictures = _pictures(connection, {view["sha256"] for told in there.values() for row in told for view in row.views})
-    return [_found(crawl.shop, id_, told, pictures) for id_, told in there.items()]
+    return {id_: told for id_, told in sorted(parts.items()) if any(row.page_key not in no_more for row in told)}
 
 
 def walk(steps: Iterable[sa.Row[Any]]) -> dict[int, int]:
@@ -68,10 +72,10 @@ def walk(steps: Iterable[sa.Row[Any]]) -> dict[int, int]:
     return {position: place for place, position in enumerate(queue)}
 
 
-def _found(shop: str, id_: str, rows: Sequence[sa.Row[Any]], pictures: Mapping[str, dict[str, Any]]) -> Found:
+def _whole(shop: str, id_: str, rows: Sequence[sa.Row[Any]], pictures: Mapping[str, dict[str, Any]]) -> Whole:
     parts = (_unpacked(row, pictures) for row in rows)
     product = reduce(merged, parts, Product(shop=shop, product=id_))
-    return Found(product=product, steps=len({row.position for row in rows}))
+    return Whole(product=product, steps=len({row.position for row in rows}))
 
 
 def _unpacked(row: sa.Row[Any], pictures: Mapping[str, dict[str, Any]]) -> Product:
@@ -124,10 +128,9 @@ def _came_of(learnt: Learnt) -> Published:
 
 def _mark_gone(connection: sa.Connection, crawl: Crawl) -> tuple[int, list[str]]:
     """Mark what a crawl of the same shop and scope met last, and this one did not, unless a failure may be why."""
-    steps = connection.execute(sa.select(STEPS).where(STEPS.c.crawl == crawl.number, STEPS.c.status == "failed")).all()
-    lost = [step for step in steps if step.reason != GONE]
-    missing = _missing(connection, crawl)
-    if missing and (listings := sum(step.kind == "listing" for step in lost)):
+    lost = _lost(connection, crawl)
+    missing = set(_missing(connection, crawl))
+    if missing and (listings := _listings(lost)):
         return 0, [
             f"products not met: {len(missing)}, none of them marked as gone, as listing pages failed: {listings}"
         ]
@@ -141,12 +144,48 @@ def _mark_gone(connection: sa.Connection, crawl: Crawl) -> tuple[int, list[str]]
     return len(missing) - len(spared), notes
 
 
-def _missing(connection: sa.Connection, crawl: Crawl) -> set[str]:
-    """Products whom a crawl of the same shop and scope met last of all that told of them, and this one did not."""
+def to_ask(connection: sa.Connection, crawl: Crawl) -> list[Step]:
+    """The pages, by their keys, that may yet tell of what would be marked as gone; see `Crawls.missing`."""
+    lost, there = _lost(connection, crawl), _there(connection, crawl)
+    missing = {product: met_by for product, met_by in _missing(connection, crawl).items() if product not in there}
+    spared = _told_by(connection, crawl, {step.key for step in lost}) if missing else set()
+    going = {product: met_by for product, met_by in missing.items() if product not in spared}
+    if _listings(lost) or 2 * len(going) > len(there):
+        return []
+    known = set(connection.execute(sa.select(STEPS.c.key).where(STEPS.c.crawl == crawl.number)).scalars())
+    return [step for key, step in sorted(_told_at(connection, going).items()) if key not in known]
+
+
+def _told_at(connection: sa.Connection, products: Mapping[str, int]) -> dict[str, Step]:
+    """The pages of products that told of each, or were to, in the crawl that is named with it."""
+    pages: dict[str, Step] = {}
+    for number in sorted(set(products.values())):  # of two crawls that know a page the later one tells its address
+        asked = sa.select(ITEMS.c.product, ITEMS.c.page_key, ITEMS.c.position).where(ITEMS.c.crawl == number)
+        items = [item for item in connection.execute(asked) if products.get(item.product) == number]
+        keys, positions = {item.page_key for item in items}, {item.position for item in items}
+        steps = connection.execute(sa.select(STEPS).where(STEPS.c.crawl == number, STEPS.c.kind == "product"))
+        these = [step for step in steps if step.key in keys or step.position in positions]
+        pages |= {step.key: Step(kind="product", key=step.key, url=step.url) for step in these}
+    return pages
+
+
+def _lost(connection: sa.Connection, crawl: Crawl) -> Sequence[sa.Row[Any]]:
+    """The steps of a crawl whose pages may tell of anything, as they could not be read."""
+    failed = (STEPS.c.crawl == crawl.number) & (STEPS.c.status == "failed") & (STEPS.c.reason != GONE)
+    return connection.execute(sa.select(STEPS).where(failed)).all()
+
+
+def _listings(steps: Iterable[sa.Row[Any]]) -> int:
+    return sum(step.kind == "listing" for step in steps)
+
+
+def _missing(connection: sa.Connection, crawl: Crawl) -> dict[str, int]:
+    """Products whom a crawl of the same shop and scope met last of all, each with its number, and this one did not."""
     alike = sa.select(CRAWLS.c.id).where(CRAWLS.c.shop == crawl.shop, CRAWLS.c.scope == crawl.scope)
     others = PRODUCTS.c.met_by.in_(alike) & (PRODUCTS.c.met_by != crawl.number)
-    asked = sa.select(PRODUCTS.c.product).where(PRODUCTS.c.shop == crawl.shop, ~PRODUCTS.c.gone, others)
-    return set(connection.execute(asked).scalars())
+    columns = (PRODUCTS.c.product, PRODUCTS.c.met_by)
+    asked = sa.select(*columns).where(PRODUCTS.c.shop == crawl.shop, ~PRODUCTS.c.gone, others)
+    return {row.product: row.met_by for row in connection.execute(asked)}
 
 
 def _told_by(connection: sa.Connection, crawl: Crawl, keys: set[str]) -> set[str]:

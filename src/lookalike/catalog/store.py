@@ -99,7 +99,7 @@ class Store:
     """An open catalog. Make one with `open_store`; close it, or use it in a `with`."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self.engine = engine  # for what else is asked of the database beside this: `presence`, the book of crawls
         self.name = shown(engine.url)
 
     def __enter__(self) -> Self:
@@ -108,14 +108,9 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    @property
-    def engine(self) -> sa.Engine:
-        """The database, for what else of it is asked beside this: `presence`, and the book of crawls."""
-        return self._engine
-
     def close(self) -> None:
         """Let go of the database's connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def upsert(self, told: Iterable[Product], *, seen: datetime) -> Counts:
         """Take in products: new ones are added, known ones learn what is told; what is told empty erases nothing.
@@ -126,7 +121,7 @@ class Store:
         Hand in products that are ready, so that other writers do not wait for a picture to be decoded.
         """
         total = Counts()
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             for some in _chunks(told, CHUNK):
                 total = sum(map(_difference, learn(connection, some, seen=utc(seen))), total)
         return total
@@ -134,7 +129,7 @@ class Store:
     def mark_gone(self, shop: str, *, before: datetime) -> int:
         """Mark as gone what a shop has not shown since `before`; an upsert brings it back. Answers how many."""
         unseen = (PRODUCTS.c.shop == shop) & (PRODUCTS.c.last_seen < utc(before)) & ~PRODUCTS.c.gone
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             return connection.execute(sa.update(PRODUCTS).where(unseen).values(gone=True)).rowcount
 
     def products(
@@ -147,7 +142,7 @@ class Store:
         """
         asked = {"category": category, "shop": shop, "brand": brand}
         wanted = [sa.func.lower(PRODUCTS.c[name]) == value.lower() for name, value in asked.items() if value]
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             known = read_products(connection, *wanted, *([] if with_gone else [~PRODUCTS.c.gone]))
         return [known[key] for key in sorted(known) if known[key].views or not pictured]
 
@@ -166,14 +161,14 @@ class Store:
 
     def price_changes(self, *, shop: str = "", limit: int = 100) -> list[PriceChange]:
         """The last prices that are not what they had been, newest first. From one currency to another is no change."""
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             changes = (PriceChange(**row) for row in connection.execute(_repriced(shop)).mappings())
             return list(islice((one for one in changes if one.before != one.after), limit))
 
     def set_aside(self, rows: Iterable[SetAside], *, seen: datetime) -> int:
         """Keep the rows that were not taken in; telling one again only moves its moment. Answers how many are new."""
         told = {_digest(row): {"id": _digest(row), **vars(row), "seen": utc(seen)} for row in rows}
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             before = _how_many(connection, QUARANTINE)
             put(connection, QUARANTINE, list(told.values()))
             return _how_many(connection, QUARANTINE) - before
@@ -187,14 +182,14 @@ class Store:
     def begin_import(self, kind: str, source: str, *, started: datetime) -> int:
         """Note that a crawl or an import has begun, and answer its number."""
         row = {"kind": kind, "source": source, "status": "running", "started": utc(started), "counts": {}}
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             number: int = connection.execute(sa.insert(IMPORTS).returning(IMPORTS.c.id), row).scalar_one()
         return number
 
     def end_import(self, number: int, *, ended: datetime, status: str, counts: dict[str, int]) -> None:
         """Note how the import of this number ended: status done or failed, and what it counted."""
         facts = {"ended": utc(ended), "status": status, "counts": counts}
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             if not connection.execute(sa.update(IMPORTS).where(IMPORTS.c.id == number).values(facts)).rowcount:
                 raise KeyError(f"no import {number} in {self.name}")
 
@@ -204,7 +199,7 @@ class Store:
 
     def counts(self) -> Contents:
         """How much is in the catalog."""
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return Contents(
                 products=_how_many(connection, PRODUCTS),
                 gone=_how_many(connection, PRODUCTS, PRODUCTS.c.gone),
@@ -215,7 +210,7 @@ class Store:
 
     def prepare(self) -> Self:
         """Make the tables in an empty database; refuse one that is not a catalog of this schema."""
-        with transaction(self._engine, writes=True) as connection:
+        with transaction(self.engine, writes=True) as connection:
             present = sa.inspect(connection).get_table_names()
             if not present:
                 TABLES.create_all(connection)
@@ -234,11 +229,11 @@ class Store:
 
     def _history(self, shop: str, product: str) -> list[sa.Row[Any]]:
         same = (HISTORY.c.shop == shop) & (HISTORY.c.product == product)
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return list(connection.execute(sa.select(HISTORY).where(same).order_by(HISTORY.c.seen)))
 
     def _rows(self, asked: sa.Select[Any]) -> list[sa.RowMapping]:
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return list(connection.execute(asked).mappings())
 
 

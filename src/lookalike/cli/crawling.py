@@ -13,13 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from lookalike.cli.show import err
 
 MAIN = ("pages", "products", "pictures")
-UNSHOWN = {
-    *MAIN,
-    "asked",
-    "listed",
-    "lost",
-    "pages_left",
-}  # everything else that is told is a reason why a thing did not come
+BESIDE = ("asked", "lost", "pages_left")  # whatever else is told is a reason why a thing did not come
 LINE_EVERY = 15.0  # seconds, where nobody watches
 
 
@@ -28,14 +22,14 @@ class Watch:
 
     def __init__(self, bar: Progress, counts: Mapping[str, int]) -> None:
         self.bar, self.counts = bar, Counter(counts)
-        self.counts["asked"] = self.counts["pages"]
+        self.counts["asked"] = self.counts["pages"]  # the walk begins by telling how many are left
         self.task: TaskID = bar.add_task("", total=None, said="")
         self.began = self.shown = time.monotonic()
-        self.at_first = self.asked
+        self.came_before = self.came
 
     @property
-    def asked(self) -> int:
-        """Pages and pictures that came."""
+    def came(self) -> int:
+        """Pages and pictures so far."""
         return self.counts["pages"] + self.counts["pictures"]
 
     def tell(self, what: str, more: int) -> None:
@@ -46,9 +40,9 @@ class Watch:
     def line(self) -> str:
         """How the crawl stands, in one line."""
         main = "  ".join(f"{name} {self.counts[name]:,}" for name in MAIN)
-        rate = (self.asked - self.at_first) / max(time.monotonic() - self.began, 1e-9)
-        told = self.counts.most_common()
-        errors = ", ".join(f"{name} {count:,}" for name, count in told if name not in UNSHOWN and count)
+        rate = (self.came - self.came_before) / max(time.monotonic() - self.began, 1e-9)
+        reasons = [(name, count) for name, count in self.counts.most_common() if name not in (*MAIN, *BESIDE)]
+        errors = ", ".join(f"{name} {count:,}" for name, count in reasons)
         return f"{main}  {rate:.1f}/s" + (f"  errors: {errors}" if errors else "")
 
     def _show(self) -> None:
