@@ -50,6 +50,7 @@ def test_a_missing_page_is_named_with_the_mend(tmp_path):
 @pytest.mark.parametrize(
     "altered",
     [b"", b"not gzip", gzip.compress(PAGE.encode())[:-9], gzip.compress(b"other"), b"\x1f\x8b\x08" + b"a" * 40],
+    ids=["empty", "not gzip", "cut", "another page", "gzip by its first bytes"],
 )
 def test_an_altered_page_is_refused_and_mended_by_keeping_it_again(tmp_path, altered):
     keep(tmp_path, PAGE)
