@@ -82,9 +82,11 @@ def test_every_other_answer_has_a_reason_to_count_by(status, text, kind, reason)
     assert judged(status, text) == (kind, reason)
 
 
-def test_a_block_is_told_with_what_to_do():
-    with pytest.raises(BlockedError, match=r"https://shop.example/boots\?p=1: the shop refuses .*feed.*save_page.py"):
+def test_a_refusal_is_told_as_it_is_and_a_challenge_with_what_to_do_if_it_is_none():
+    with pytest.raises(BlockedError, match=r"^https://shop.example/boots\?p=1: the shop refuses \(HTTP 403\)$"):
         judge(403, PAGE, URL)
+    with pytest.raises(BlockedError, match=r"boots\?p=1: a challenge instead of a page \(HTTP 200\)\. .*save_page.py"):
+        judge(200, "<title>Just a moment...</title>", URL)
 
 
 @pytest.mark.parametrize("whole", [PAGE, json.dumps({"a": [{"b": "c"}, 1]})])

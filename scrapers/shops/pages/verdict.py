@@ -45,9 +45,9 @@ _SAVE = "Save it with scripts/save_page.py, then mend"
 def judge(status: int, text: str, url: str) -> None:
     """Nothing for a page to read. Raises BlockedError, GoneError, or PageError("status_500", "half_page")."""
     if status in REFUSED:
-        raise BlockedError(f"status_{status}", f"{url}: the shop refuses (HTTP {status}). {_pause()}")
+        raise BlockedError(f"status_{status}", f"{url}: the shop refuses (HTTP {status})")
     if is_challenge(text):
-        raise BlockedError("challenge", f"{url}: a challenge instead of a page (HTTP {status}). {_pause()}")
+        raise BlockedError("challenge", f"{url}: a challenge instead of a page (HTTP {status}). {_or_a_page()}")
     if status in GONE:
         raise GoneError(f"status_{status}", f"{url}: the shop says that this page is gone (HTTP {status})")
     if status not in READ:
@@ -78,7 +78,7 @@ def _whole(status: int, text: str, url: str) -> None:
     elif len(body) < FEWEST and not _PRODUCTS.search(body):
         if status not in WHOLE:
             raise PageError(f"status_{status}", f"{url}: HTTP {status} instead of a page. Ask for it again later")
-        raise BlockedError("too_short", f"{url}: only {len(body)} characters, too few for a page. {_pause()}")
+        raise BlockedError("too_short", f"{url}: only {len(body)} characters, too few for a page. {_or_a_page()}")
     elif breaks_off(body):
         raise PageError("half_page", f"{url}: no </html>, the page breaks off after {len(body)} characters. {_again()}")
 
@@ -91,10 +91,8 @@ def _is_json(body: str) -> bool:
     return True
 
 
-def _pause() -> str:
-    return (
-        f"The crawl stops here; try another day, or take the shop's product feed. {_SAVE} {__file__} if this was a page"
-    )
+def _or_a_page() -> str:
+    return f"If it is a page: save it with scripts/save_page.py, then mend {__file__}"
 
 
 def _again() -> str:
