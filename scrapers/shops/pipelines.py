@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
@@ -40,7 +40,9 @@ class Keep:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> "Keep":
         """How Scrapy makes one."""
-        return cls(crawler)
+        keep = cls(crawler)
+        crawler.signals.connect(keep.end, signals.spider_closed)
+        return keep
 
     @property
     def trip(self) -> Trip:
@@ -65,9 +67,9 @@ class Keep:
                 item.kept.set_result(False)
         return item
 
-    def close_spider(self) -> None:
+    def end(self, reason: str) -> None:
         """Nothing more will come: if the walk went to its end, what did not come has failed."""
-        if not self.trip.over:
+        if reason == "finished" and not self.trip.over:
             self._note_unsure()
 
     def _lose(self, item: Lost) -> None:
