@@ -36,14 +36,22 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 def main() -> int:
     """Take the page in, read it, write both down, and show what was read."""
     said = arguments()
+    folder = said.into / said.shop / said.case
+    if folder.exists():
+        sys.exit(f"save_page: {folder} is there already; give the case another name, or take the old one away")
     try:
         text, url = page_of(said)
         told = {"url": url, "status": said.status, "kind": said.kind} | read(said, text, url)
-        save(said.into / said.shop / said.case, text, told)
+        save(folder, text, told)
     except (LookalikeError, RowError, OSError) as wrong:
         sys.exit(f"save_page: {wrong}")
     Console(soft_wrap=True).print_json(data=told)
-    print(f"\nsaved as {said.into / said.shop / said.case}; check each of these by the page as a browser shows it")
+    what = (
+        "a page"
+        if "page" in told
+        else f"a test of this refusal (HTTP {said.status}); if you wanted a page, take it away"
+    )
+    print(f"\nsaved in {folder} as {what}. Check each line by the page as a browser shows it, then: pytest tests/shops")
     return 0
 
 
@@ -100,9 +108,7 @@ def reader_of(shop: str) -> Any:
 
 
 def save(folder: Path, text: str, told: dict[str, Any]) -> None:
-    """Write a case that is not there yet."""
-    if folder.exists():
-        sys.exit(f"save_page: {folder} is there already; give the case another name, or take the old one away")
+    """Write a new case."""
     ending = "json" if text.lstrip()[:1] in {"{", "["} else "html"
     with files.new_folder(folder) as draft:
         files.write_text(draft / f"page.{ending}", text)

@@ -69,11 +69,10 @@ class GuardedHandler(BaseDownloadHandler):
 def _refusal(request: Request, response: Response) -> str:
     """Why this answer says that we are not wanted; "" where it does not. A picture may be missing, and called forbidden."""
     a_page = request.callback is not NO_CALLBACK
-    if response.status == 429 or (a_page and response.status in REFUSED):
+    asks = isinstance(response, TextResponse) and not _is_robots(request) and is_challenge(response.text)
+    if response.status == 429 or (response.status in REFUSED and (a_page or asks)):
         return f"{response.url}: the shop refuses (HTTP {response.status})"
-    if isinstance(response, TextResponse) and not _is_robots(request) and is_challenge(response.text):
-        return f"{response.url}: a challenge instead of a {'page' if a_page else 'picture'} (HTTP {response.status})"
-    return ""
+    return f"{response.url}: a challenge instead of a {'page' if a_page else 'picture'}" if asks else ""
 
 
 def _check_redirect(answer: Answer) -> None:
@@ -106,18 +105,24 @@ class StrictRobots:
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """A refusal instead of the rules is a block; a server's fault allows nothing."""
+        """A refusal instead of the rules is a block; where the server fails, the walk is for another time."""
         if not _is_robots(request):
             return response
+        trip: Trip = self.crawler.spider.trip  # type: ignore[union-attr]
         if response.status in REFUSED:
-            trip: Trip = self.crawler.spider.trip  # type: ignore[union-attr]
             trip.blocked = f"{response.url}: the shop refuses (HTTP {response.status})"
-        return self._closed(request, f"answers {response.status}") if response.status >= 500 else response
+        if response.status >= 500:
+            trip.stopped = f"{response.url}: HTTP {response.status}; without its rules nothing is asked"
+            return self._closed(request, f"answers {response.status}")
+        return response
 
     def process_exception(self, request: Request, exception: Exception) -> Response | None:
-        """No way to the rules: nothing is allowed."""
-        lost = _is_robots(request) and not isinstance(exception, IgnoreRequest)
-        return self._closed(request, str(exception)) if lost else None
+        """No way to the rules: the walk is for another time, or, to a host that may not be asked, leads there never."""
+        if not _is_robots(request) or isinstance(exception, IgnoreRequest):
+            return None
+        if isinstance(exception, WayError):
+            self.crawler.spider.trip.stopped = f"{exception}. Is the address right, and the shop open?"  # type: ignore[union-attr]
+        return self._closed(request, str(exception))
 
     def _closed(self, request: Request, why: str) -> Response:
         doors = self.crawler.spider.trip.doors  # type: ignore[union-attr]

@@ -188,7 +188,16 @@ def test_where_the_rules_cannot_be_had_nothing_is_asked_for(walked, lab):
     lab.answers = {"/robots.txt": (500, {}, "")}
     trip = walked(lab)
     assert (lab.asked, lab.agents) == (["/robots.txt"], {("lookalike/0.1", None)})
-    assert outcome(trip) == {"shoes": "no_robots"}
+    assert "/robots.txt: HTTP 500; without its rules nothing is asked" in trip.stopped
+    assert outcome(trip) == {"shoes": "left"}
+
+
+def test_a_shop_that_is_closed_is_told_as_that(walked, lab):
+    lab.close()
+    trip = walked(lab)
+    assert "/robots.txt: cannot be reached: " in trip.stopped
+    assert trip.stopped.endswith("Is the address right, and the shop open?")
+    assert outcome(trip) == {"shoes": "left"}
 
 
 @pytest.mark.parametrize("status", [403, 429])

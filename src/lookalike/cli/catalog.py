@@ -31,7 +31,10 @@ LONGEST_NAME = 60  # characters of a page's name that tell which product it is
 
 
 def run(settings: Catalog) -> int:
-    """Say what is there, or show what was asked for; leave a page."""
+    """Say what is there, or show what was asked for; leave a page. To look is not to make: a file must be there."""
+    file = Path(settings.catalog.removeprefix("sqlite:///"))
+    if settings.catalog.startswith("sqlite:///") and not file.is_file():
+        raise DataError(f"there is no catalog at {file}; give the address of one, or leave catalog= out for your own")
     with open_store(places.catalog(settings)) as store:
         return _show(settings, store) if settings.show else _overview(settings, store)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lookalike.cli.show import err
 
@@ -39,7 +39,11 @@ class Watch:
 
     def line(self) -> str:
         """How the crawl stands, in one line."""
-        main = "  ".join(f"{name} {self.counts[name]:,}" for name in MAIN)
+        return f"pages {self.counts['pages']:,}  {self.rest()}"
+
+    def rest(self) -> str:
+        """All but the pages, of which the bar tells more."""
+        main = "  ".join(f"{name} {self.counts[name]:,}" for name in MAIN[1:])
         rate = (self.came - self.came_before) / max(time.monotonic() - self.began, 1e-9)
         reasons = [(name, count) for name, count in self.counts.most_common() if name not in (*MAIN, *BESIDE)]
         errors = ", ".join(f"{name} {count:,}" for name, count in reasons)
@@ -48,7 +52,7 @@ class Watch:
     def _show(self) -> None:
         if not self.bar.disable:
             done = self.counts["pages"] + self.counts["lost"]
-            self.bar.update(self.task, completed=done, total=self.counts["asked"], said=self.line())
+            self.bar.update(self.task, completed=done, total=self.counts["asked"], said=f"pages  {self.rest()}")
         elif time.monotonic() - self.shown >= LINE_EVERY:
             err.print(self.line(), markup=False)
             self.shown = time.monotonic()
@@ -57,7 +61,7 @@ class Watch:
 @contextmanager
 def watched(counts: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
     """Show a crawl while the block runs; the block is handed the function that is told. `counts`: what was done before."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         watch = Watch(bar, counts)
         yield watch.tell

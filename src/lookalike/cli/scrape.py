@@ -69,9 +69,10 @@ def _refuse(settings: Scrape, shop: Shop) -> None:
             'shop.permission="who gave it, when" (it is kept in the crawl\'s record). Its product feed is the way without: '
             "lookalike import adapter=feed"
         )
-    if not settings.contact and not shop.trusted:
+    if not shop.trusted and not any(sign in settings.contact for sign in ("@", "://")):
         faults.append(
-            f"{shop.site} is to know whom to write to when the crawl bothers them; add contact=mailto:you@your.example"
+            f"{shop.site} is to know whom to write to when the crawl bothers them; contact is {settings.contact!r}: "
+            "give contact=mailto:you@your.example, or a web address of yours"
         )
     if faults:
         raise ConfigError("; ".join(faults))
@@ -121,13 +122,19 @@ def _concluded(settings: Scrape, trip: Trip) -> int:
     if trip.stopped:
         return _left_open(settings, trip)
     if trip.closed != "finished":
-        raise KeyboardInterrupt  # the crawl stays open: the same command goes on
+        show.err.print(f"crawl {trip.number} stays open: the same command goes on with it")
+        raise KeyboardInterrupt
     verdict = _judged(settings, trip)
     if not verdict.passed:
         return _not_published(trip, "suspect", verdict.notes)
+    first = trip.known and not trip.book.last_published(trip.crawl.shop, trip.crawl.scope)
     did = vars(trip.book.publish(trip.number))
     _told("published", trip.book.of(trip.number).notes)
     shop = trip.crawl.shop
+    if not trip.crawl.complete:
+        show.out.print("a part of the shop: what is gone was not looked for")
+    elif first:
+        show.out.print("no earlier crawl began at these addresses: what is gone cannot be told yet")
     show.facts("published", did | {"next": f"lookalike catalog of={shop}   lookalike freeze name={shop} of={shop}"})
     return 0
 
@@ -150,7 +157,8 @@ def _judged(settings: Scrape, trip: Trip) -> gate.Verdict:
 
 MENDS: dict[Status, str] = {
     "blocked": "The shop is left alone. Wait, ask them, or take their product feed (lookalike import adapter=feed).",
-    "suspect": "Look at the pages that are told, mend their reader or the gate (gate.NAME=...), and crawl again.",
+    "suspect": "What the shop itself got wrong may be right later: crawl again. A page that could not be read: save it with "
+    "scripts/save_page.py, mend its reader under scrapers/shops/pages. To take it as it is: gate.NAME=... says how.",
 }
 
 

@@ -39,7 +39,8 @@ def run(settings: Shop) -> int:
 
 
 def _start(shop: ToyShop) -> str:
-    return f"shop.start=['{shop.start.removeprefix(shop.site)}']"
+    """The first page, in words that a shell hands on as they are."""
+    return f"\"shop.start=['{shop.start.removeprefix(shop.site)}']\""
 
 
 def _says(fault: Fault, shelf: Stock) -> str:

@@ -185,7 +185,9 @@ def verdict(told: Overview) -> dict[str, str]:
 
 def _why(crawl: Arrival, several: int) -> str:
     which = f" of {crawl.source}" if several > 1 else ""
-    return f"Nothing{which} was published: {'; '.join(crawl.notes) or 'no reason was kept'}."
+    return (
+        f"Nothing{which} was published: {'; '.join(note.rstrip('.') for note in crawl.notes) or 'no reason was kept'}."
+    )
 
 
 def _size(told: Overview) -> str:

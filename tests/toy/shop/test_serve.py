@@ -213,7 +213,8 @@ def test_the_command_says_the_address_and_what_to_type_next_and_ends_at_ctrl_c(t
     visitor.join()
     assert met == [200, 200, 429]
     assert re.search(
-        r"next +lookalike scrape shop=plain shop\.site=http://127\.0\.0\.1:\d+ shop\.start=", said.getvalue()
+        r"next +lookalike scrape shop=plain shop\.site=http://127\.0\.0\.1:\d+ \"shop\.start=\[\'/shoes",
+        said.getvalue(),
     )
     assert "429: everything is answered 429, Too Many Requests; from the 3. request" in said.getvalue()
 
