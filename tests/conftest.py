@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,12 @@ def disk(tmp_path):
     yield mount
     for at in mounted:
         subprocess.run(["umount", str(at)], check=True)  # noqa: S607
+
+
+def pytest_configure():
+    """A shell starts what it puts into the background deaf to Ctrl-C, and tests that send one would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Bucketeer:

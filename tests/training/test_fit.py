@@ -244,7 +244,10 @@ def test_a_signal_in_the_middle_of_a_training_ends_it_as_an_interrupt(tmp_path, 
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         process.send_signal(sent)
-        said, errors = process.communicate(timeout=60)
+        try:
+            said, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # one that heard nothing would go on for ever
     assert (process.returncode, said) == (130, "stopped, and hears the next one\n")
     assert "Traceback" not in errors
     assert sorted(one.name for one in (tmp_path / "checkpoints").iterdir()) == ["last.ckpt", "trained.ckpt"]
