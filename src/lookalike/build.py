@@ -29,6 +29,10 @@ from lookalike.models.closed import Affine, Fit
 from lookalike.models.embedder import Embed, Embedder, as_callable
 from lookalike.models.pooling import Pooling
 from lookalike.models.preprocessing import Preprocessing, preprocessing
+from lookalike.retrieval import foreign
+from lookalike.retrieval.clusters import clusters
+from lookalike.retrieval.rerank import expansion, k_reciprocal
+from lookalike.retrieval.search import Search, exact
 from lookalike.settings import DRAWN, Choice, ConfigError, Pixels
 from lookalike.toy import catalog as toy
 from shops import shop as shops
@@ -83,6 +87,9 @@ ADAPTERS: dict[str, Callable[..., Iterator[Row]]] = {
 }
 BACKBONES: dict[str, Callable[..., Backbone]] = {
     "efficientnet_lite0": backbone.efficientnet_lite0,
+    "efficientnet_lite1": backbone.efficientnet_lite1,
+    "efficientnet_lite2": backbone.efficientnet_lite2,
+    "small": backbone.small,
     "timm": backbone.timm_backbone,
     "torchvision": backbone.torchvision_backbone,
 }
@@ -109,6 +116,13 @@ AUGMENTS: dict[str, Maker] = {
     "albumentations": transforms.albumentations,
 }
 EMBEDDERS: dict[str, Maker] = {"pretrained": _pretrained, "random": _random, "color_histogram": color_histogram}
+FOREIGN: dict[str, Callable[..., foreign.Foreign]] = {"vectors": foreign.read}  # what embedded elsewhere
+SEARCHES: dict[str, Callable[..., Search]] = {
+    "exact": lambda: exact,
+    "expansion": expansion,
+    "k_reciprocal": k_reciprocal,
+    "clusters": clusters,
+}
 
 SHOPS: dict[str, Callable[..., shops.Shop]] = dict.fromkeys(shops.names(), shops.shop)  # a spider is a shop
 
@@ -123,7 +137,8 @@ TABLES: Mapping[str, Mapping[str, Maker]] = {
     "loss": LOSSES,
     "miner": MINERS,
     "augment": AUGMENTS,
-    "embedder": EMBEDDERS,
+    "embedder": {**EMBEDDERS, **FOREIGN},
+    "search": SEARCHES,
 }
 
 
@@ -173,9 +188,14 @@ def untrained(said: Choice, pixels: Pixels, *, mirror: bool = False) -> tuple[Em
         if mirror:
             raise ConfigError("embedder=color_histogram sees no difference in a mirror image; leave mirror out")
         return color(said), _as_it_is(pixels)
+    made = untrained_network(said, pixels, mirror=mirror)
+    return as_callable(made), made.preprocessing
+
+
+def untrained_network(said: Choice, pixels: Pixels, *, mirror: bool = False) -> Embedder:
+    """A network that learnt nothing here."""
     network = _backbone(EMBEDDERS[said.name](**said.options), pixels)
-    wanted = preprocessing(pixels, network)
-    return as_callable(Embedder(network, head.identity(network.width), wanted, mirror=mirror)), wanted
+    return Embedder(network, head.identity(network.width), preprocessing(pixels, network), mirror=mirror)
 
 
 def color(said: Choice | None = None) -> Embed:
@@ -241,6 +261,20 @@ def margin(said: Choice) -> float | None:
         return None
     default = inspect.signature(LOSSES[said.name]).parameters["margin"].default
     return float(said.options.get("margin", default))
+
+
+def search(said: Choice | None) -> Search:
+    """How the nearest are found and put in order; exact where nothing is said."""
+    return SEARCHES[said.name](**said.options) if said else exact
+
+
+def search_in_words(said: Choice | None) -> str:
+    """A search with every option, as a protocol tells it: k_reciprocal(k1=20, k2=6, share=0.3, depth=100)."""
+    if said is None:
+        return "exact"
+    options = {name: one.default for name, one in inspect.signature(SEARCHES[said.name]).parameters.items()}
+    words = ", ".join(f"{name}={value}" for name, value in (options | said.options).items())
+    return f"{said.name}({words})" if words else said.name
 
 
 def augmentation(said: Choice) -> Augment:

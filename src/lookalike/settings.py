@@ -43,13 +43,20 @@ SMALLEST = 16  # pixels of a side
 
 
 def setting(
-    default: Any, says: str, *, least: float | None = None, most: float | None = None, folder: bool = False
+    default: Any,
+    says: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    folder: bool = False,
+    bare: bool = False,
 ) -> Any:
     """Declare a setting: its default (`...` where the user must give it), a sentence for --help, and its bounds.
 
-    folder: the value becomes a folder's name, see `folder_fault`.
+    folder: the value becomes a folder's name, see `folder_fault`. bare: words of the command line without a `=` are its
+    values, as in `lookalike compare RUN RUN`.
     """
-    metadata = {"says": says, "least": least, "most": most, "folder": folder}
+    metadata = {"says": says, "least": least, "most": most, "folder": folder, "bare": bare}
     if default is ...:
         return field(metadata=metadata)
     if isinstance(default, type):
@@ -160,6 +167,7 @@ class Pixels:
     folded: bool = setting(False, "gray as one channel: the backbone's first weights are summed over color")
     blur: float = setting(0.0, "standard deviation of a Gaussian blur, in pixels; 0 is none", least=0, most=16)
     subtract: Literal["none", "mean", "median"] = setting("none", "taken from each picture, channel by channel")
+    mask: bool = setting(False, "paint white what is not the product, before anything else")
 
     def __post_init__(self) -> None:
         if 0 < self.size < SMALLEST:
@@ -217,9 +225,13 @@ class Measure:
     match: str = setting("product", "what makes two pictures twins: product, style, category, brand or an attribute")
     query_view: str | None = setting("", 'only views of this name ask, e.g. "outside"; "" is all')
     gallery_view: str | None = setting("", 'only views of this name answer; "" is all')
-    color_weight: float | None = setting(
-        None, "weight of the color histogram beside the shape; null is 0, or the run's own", least=0, most=1
+    color_weight: float | Literal["val"] | None = setting(
+        None,
+        "weight of the color histogram beside the shape; val: the one that val likes best; null is 0, or the run's own",
+        least=0,
+        most=1,
     )
+    search: Choice | None = setting(None, "how the nearest are found and ordered; null is exact, or the run's own")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,11 +244,24 @@ class Wandb:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Study:
+    """A named question of several runs: the arms that answer it, each with several seeds, or a space to be searched."""
+
+    arms: dict[str, str] = setting(dict, "by name, the words that make each arm, as one would type them")
+    seeds: list[int] = setting(list, "each arm is run once with each of these; [] is the seed alone")
+    space: dict[str, Any] = setting(dict, "for Optuna, by setting: [a, b, c], or {low: 1e-5, high: 1e-3, log: true}")
+    trials: int = setting(0, "runs of a search in all, those of earlier sessions counted", least=0, most=100_000)
+    storage: str = setting("", 'where a search is remembered; "" is SQLite under paths.runs, a database URL serves many')
+    pool: int = setting(1, "runs at once, each in a process of its own; they share cached features", least=1, most=256)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Measure):
     """`lookalike train`: learn on train, choose on val, measure once on test, and leave a run folder."""
 
     name: str = setting("run", "the run's name: its folder under paths.runs", folder=True)
     dataset: str = setting(..., "a data set: its name (newest version), or name@version")
+    learn: str = setting("", 'what makes twins while learning: product, style, category, brand, an attribute; "" is match')
     pixels: Pixels = setting(Pixels, "how a photograph becomes pixels")
     backbone: Choice = setting(..., "the network that sees")
     head: Choice = setting(..., "what turns features into the embedding")
@@ -256,6 +281,7 @@ class Train(Measure):
         0.0, "decay of a running average of the weights, which is then kept; 0 is none", least=0, most=0.99999
     )
     blend: bool = setting(False, "mix trained with pretrained weights by the share that val likes best")
+    soup: str = setting("", "average the weights of the runs of this name, one after another where val gains; epochs=0")
     mirror: bool = setting(False, "embed each picture and its mirror image, and average: slower, steadier")
     precision: Literal["float32", "bfloat16", "probe"] = setting(
         "float32", "probe: the quicker one, found by timing both"
@@ -270,10 +296,14 @@ class Train(Measure):
     wandb: Wandb = setting(Wandb, "where W&B shows the runs")
     plan: bool = setting(False, "print what would happen, and stop")
     again: bool = setting(True, "false: a finished run with these very settings is shown, not repeated")
+    arm: str = setting("", "one arm of the experiment's study; -m without it runs them all")
+    study: Study = setting(Study, "what -m runs")
     paths: Paths = setting(Paths, "where things live")
 
     def __post_init__(self) -> None:
-        if not self.epochs and self.blend:
+        if self.soup and self.epochs:
+            raise ValueError(f"soup={self.soup} averages runs that stand, and epochs={self.epochs} trains another; add epochs=0")
+        if not self.epochs and self.blend and not self.soup:
             raise ValueError(
                 "blend mixes trained weights with pretrained ones, and epochs=0 trains none; leave blend out"
             )
@@ -309,6 +339,34 @@ class Evaluate(Measure):
             raise ValueError("an untrained embedder needs dataset=NAME")
         if self.run and (self.pixels or self.mirror):
             raise ValueError("a run brings the pixels it learnt from; leave pixels and mirror out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """`lookalike compare RUN RUN ...`: the leaderboard of runs, and which differences are real."""
+
+    runs: list[str] = setting(
+        ..., "runs: names (all seeds of each), folders with a metrics.json, patterns such as 'losses-*'", bare=True
+    )
+    metric: str = setting("recall@1", "the figure of metrics.json that orders them")
+    against: str = setting("", 'each is compared with this one; "" is the best')
+    name: str = setting("", 'the folder under paths.runs/comparisons; "" is named by what is compared', folder=False)
+    seed: int = setting(0, "of bootstrap and permutations", least=0, most=LARGEST_SEED)
+    tracking: Literal["local", "wandb", "both"] = setting("local", "both: W&B shows the comparison too, where it can")
+    wandb: Wandb = setting(Wandb, "where W&B shows it")
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """`lookalike report RUN`: all that can be seen of a run, on one page."""
+
+    run: str = setting(..., "a run: its folder, or its name (newest)", bare=True)
+    against: str = setting("", "another run of the same data set: which queries are newly broken, which newly mended")
+    examples: int = setting(8, "queries shown of each kind", least=1, most=100)
+    seed: int = setting(0, "of random examples, intervals and the map", least=0, most=LARGEST_SEED)
+    threads: int = setting(2, "processor threads", least=1, most=256)
+    paths: Paths = setting(Paths, "where things live")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,8 +70,12 @@ MIRRORED = "mirror=true"
 HALF = "precision=bfloat16"
 FOLDED = "pixels.gray=true pixels.folded=true pixels.blur=1.5 pixels.subtract=median"
 OFTEN = "save_every=2 batch.workers=1"
+BY_CATEGORY = "loss=cross_entropy learn=category batch.sampler=plain"
+CHOSEN_COLOR = "epochs=0 finish=whitening color_weight=val"
+EXPANDED = "search=expansion"
+MASKED = "pixels.mask=true"
 RUNS = ("", WHITENED, BEGUN, MIXED, HEAD_ALONE, TRIPLETS, CLASSES, PROXIES, MINED, REMEMBERED, BALANCED, AVERAGED)
-RUNS += (PATIENT, MIRRORED, HALF, FOLDED, OFTEN)
+RUNS += (PATIENT, MIRRORED, HALF, FOLDED, OFTEN, BY_CATEGORY, CHOSEN_COLOR, EXPANDED, MASKED)
 
 
 @pytest.mark.parametrize("words", RUNS, ids=lambda words: words or "as it comes")
@@ -145,6 +149,62 @@ def test_class_transfer_learns_a_classifier_and_throws_it_away(trained):
     assert "lr/loss" in run.history[0]
     assert run.weights().keys() == trained("").weights().keys()
     assert (run.metrics["protocol"]["match"], run.metrics["protocol"]["left_out"]) == ("category", "product")
+
+
+def test_what_is_learnt_may_be_another_thing_than_what_is_measured(trained, lookalike, shop):
+    run = trained(BY_CATEGORY)
+    told = run.metrics["protocol"]
+    assert (told["match"], told["left_out"]) == ("product", "picture")
+    classes = len({value for value in run.metrics["slices"]["category"]})
+    said = lookalike("train", *SMALL, *BY_CATEGORY.split(), "plan=true", at=shop)
+    assert f"the loss ({96 * classes + classes} weights)" in said  # a row and a bias for each category
+    assert "pictures whose category is known" in said
+
+
+def test_the_weight_of_color_is_the_one_that_val_likes_best(trained):
+    run = trained(CHOSEN_COLOR)
+    weight, scores = run.chosen["color weight"], run.chosen["val map@r by color weight"]
+    assert len(scores) == 21
+    assert scores[str(weight)] == max(scores.values())
+    assert run.metrics["protocol"]["color_weight"] == weight
+    assert run.metrics["val"]["map@r"]["value"] == pytest.approx(scores[str(weight)])
+
+
+def test_a_soup_is_the_mean_of_the_runs_that_val_likes_together(lookalike, shop):
+    words = (*SMALL, *HEAD_ALONE.split(), "again=false")
+    for seed in (0, 1):
+        lookalike("train", *words, "epochs=1", f"seed={seed}", "name=eaten", at=shop)
+    lookalike("train", *words, "epochs=0", "soup=eaten", "name=soup", at=shop)
+    eaten = {f"eaten/{one.name}": Run(one, "") for one in (shop / "runs/eaten").iterdir()}
+    soup = Run(next((shop / "runs/soup").iterdir()), "")
+    told = soup.chosen["soup"]
+    assert told["val map@r alone"].keys() == eaten.keys()
+    for name, run in eaten.items():
+        assert told["val map@r alone"][name] == pytest.approx(run.metrics["val"]["map@r"]["value"])
+    inside = [eaten[name].weights()["head.weight"] for name in told["inside"]]
+    torch.testing.assert_close(soup.weights()["head.weight"], torch.stack(inside).mean(0))
+    assert soup.metrics["val"]["map@r"]["value"] >= max(told["val map@r alone"].values()) - 1e-9
+
+
+def test_a_soup_of_another_network_is_refused(lookalike, shop, trained):
+    other = trained(HEAD_ALONE).folder.parent.name
+    said = lookalike("train", *SMALL, "head=projection", "epochs=0", f"soup={other}", "name=stew", at=shop, code=3)
+    assert f"soup={other}: {other}/" in said
+    assert "has another backbone or head than this one" in said
+    assert not (shop / "runs/stew").exists()
+
+
+def test_a_soup_trains_nothing(lookalike, shop):
+    said = lookalike("train", *SMALL, "soup=eaten", at=shop, code=2)
+    assert "soup=eaten averages runs that stand, and epochs=6 trains another; add epochs=0" in said
+
+
+def test_what_a_picture_and_a_query_cost_is_told(trained):
+    cost = trained("").metrics["cost"]
+    assert cost["dimensions"] == 96
+    assert cost["megabytes"] == pytest.approx(sum(one.nbytes for one in trained("").weights().values()) / 1e6)
+    assert 0 < cost["milliseconds_per_image"] < 1000
+    assert 0 < cost["milliseconds_per_query"] < 1000
 
 
 def test_a_loss_of_the_library_has_its_own_options_alone_and_its_proxies_learn(trained):

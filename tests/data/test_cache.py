@@ -18,6 +18,7 @@ from lookalike.catalog.images import decode
 from lookalike.catalog.pictures import keep, path_of
 from lookalike.data import cache
 from lookalike.data.cache import decoded
+from lookalike.features.foreground import on_white
 from lookalike.features.resize import resize
 from lookalike.settings import DataError, DiskFullError
 
@@ -205,3 +206,11 @@ def test_processes_that_make_one_map_at_once_do_no_harm(store):
     without_pictures(store)
     assert squares(store).shape == (10, SIZE, SIZE, 3)
     assert files(store, ".draft") == []
+
+
+def test_masked_squares_are_kept_apart_from_the_others(store):
+    plain, masked = squares(store), squares(store, mask=True)
+    expected = [on_white(resize(decode(jpeg(number), at_least=SIZE), SIZE, "squash")) for number in range(10)]
+    np.testing.assert_array_equal(masked, expected)
+    assert not np.array_equal(plain, masked)
+    assert {one.parent.name for one in store.root.rglob("*.pixels")} == {f"squash-{SIZE}", f"squash-masked-{SIZE}"}

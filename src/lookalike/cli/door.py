@@ -84,7 +84,7 @@ def _read_one(one: Field[Any], hint: Any, said: Mapping[str, Any], path: str, ta
     where = f"{path}{one.name}"
     value = said.get(one.name, "???")
     inner = _without_none(hint)
-    if value in ("???", None) and inner is hint:
+    if value == "???" or (value is None and NoneType not in get_args(hint)):
         faults.append(f"{where}: must be given ({one.metadata.get('says', '')}); add {where}=...")
         return None
     if value is None or (value == {} and hint == Choice | None):  # {} is how a sweep says null
@@ -103,7 +103,10 @@ def _read_plain(hint: Any, value: Any, where: str, faults: list[str], bounds: Ma
         options = [option for option in get_args(hint) if isinstance(option, str)]
         faults.append(f"{where}: {wrong.errors()[0]['msg']} (you gave {value!r}){_nearest(str(value), options)}")
         return None
-    least, most = bounds.get("least"), bounds.get("most")
+    if isinstance(read_value, str):  # a word in the place of a number has no bounds
+        least = most = None
+    else:
+        least, most = bounds.get("least"), bounds.get("most")
     if least is not None and read_value < least:
         faults.append(f"{where}: must be {least} or more: {bounds['says']} (you gave {value!r})")
     if most is not None and read_value > most:

@@ -17,12 +17,16 @@ from lookalike.cli.learning import Parts, Tables
 from lookalike.cli.measuring import Score, features, protocol_of, vectors
 from lookalike.data.sampler import pictures_of
 from lookalike.models.closed import Affine, Fit
-from lookalike.models.embedder import Embedder, head_of, joined
+from lookalike.models.embedder import Embedder, as_callable, head_of, joined
+from lookalike.retrieval.dial import best
 from lookalike.retrieval.evaluation import evaluate
-from lookalike.settings import Choice, ConfigError, Train
+from lookalike.retrieval.protocol import coded, matched
+from lookalike.settings import Choice, ConfigError, DataError, Train
 from lookalike.training.blend import blend
+from lookalike.training.soup import Soup, greedy
 
 State = Mapping[str, Tensor]
+FINISH = "finish."  # of a state's names: what a closed form behind the head is called
 BASELINE = Choice(name="whitening")
 
 
@@ -58,6 +62,29 @@ def before(settings: Train, embedder: Embedder) -> State:
     return {name: value.clone() for name, value in embedder.state_dict().items() if name.startswith(parts)}
 
 
+def souped(settings: Train, ready: Parts, tables: Tables, states: Mapping[str, State]) -> Soup:
+    """The average of some runs' weights that val likes, each measured as it would be kept: finished anew."""
+    own = set(ready.embedder.state_dict())
+    bare = {run: {name: one for name, one in state.items() if not name.startswith(FINISH)} for run, state in states.items()}
+    for run, state in bare.items():
+        if set(state) != own:
+            raise DataError(f"soup={settings.soup}: {run} has another backbone or head than this one; give its own settings")
+
+    def settled(state: State) -> float:
+        _take(ready.embedder, state)
+        return _close(settings, ready, tables).value
+
+    return greedy(bare, settled)
+
+
+def weight_of_color(settings: Train, dataset: DataSet, ready: Parts, tables: Tables) -> tuple[float, dict[float, float]]:
+    """The weight beside the finished shape that val likes best, and what it says of each."""
+    val, wanted = tables["val"], ready.embedder.preprocessing
+    shape = vectors(as_callable(ready.embedder), val, wanted, settings.paths)
+    color = vectors(build.color(), val, wanted, settings.paths)
+    return best(shape, color, val, protocol_of(settings, dataset, "val"))
+
+
 def finish(settings: Train, ready: Parts, trained: State, pretrained: State, tables: Tables) -> dict[str, Any]:
     """Mix with the pretrained weights and fit the closed form that follows, as asked; val chooses. What was done, in words."""
     embedder = ready.embedder
@@ -80,13 +107,14 @@ def baseline(settings: Train, dataset: DataSet, ready: Parts, tables: Tables) ->
 
     To be asked before the training. Its features are kept, so a second run on these pictures pays nothing for it.
     """
-    if not len(pictures_of(ready.labels)):
+    labels = coded(matched(tables["train"], settings.match))  # not what a class transfer learns
+    if not len(pictures_of(labels)):
         return {}
     seen = {split: features(ready.embedder, table, settings.paths) for split, table in tables.items()}
     room = build.room_for(BASELINE, seen["val"].shape[1])
-    fit, value = _best(build.closed_forms(BASELINE, seen["train"], ready.labels), room, seen["val"], ready.score)
+    fit, value = _best(build.closed_forms(BASELINE, seen["train"], labels), room, seen["val"], ready.score)
     shape = _mapped(fit, seen["test"])
-    if settings.color_weight:
+    if isinstance(settings.color_weight, float) and settings.color_weight:
         color = vectors(build.color(), tables["test"], ready.embedder.preprocessing, settings.paths)
         shape = joined(shape, color, settings.color_weight)
     measured = evaluate(shape, tables["test"], protocol_of(settings, dataset, "test"), slices=())

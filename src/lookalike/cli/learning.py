@@ -44,19 +44,24 @@ def check_tables(settings: Train, dataset: DataSet, tables: Tables) -> None:
     if settings.epochs and not len(_draw(settings, tables["train"], labels)):
         groups = int((np.bincount(labels[labels >= 0]) > 1).sum())
         mend = (
-            f"give batch.products={groups} at most" if groups > 1 else "match by something wider, such as match=style"
+            f"give batch.products={groups} at most" if groups > 1 else "learn by something wider, such as learn=style"
         )
         raise DataError(
-            f"batch.products={settings.batch.products}: split train has {groups} different values of {settings.match} with "
+            f"batch.products={settings.batch.products}: split train has {groups} different values of {taught(settings)} with "
             f"two pictures or more, too few for one batch; {mend}"
         )
     for split in ("val", "test"):
         check(tables[split], protocol_of(settings, dataset, split))
 
 
+def taught(settings: Train) -> str:
+    """What makes twins while learning."""
+    return settings.learn or settings.match
+
+
 def labels_of(table: pl.DataFrame, settings: Train) -> np.ndarray:
-    """What makes twins among the pictures, as whole numbers (N,), -1 for none."""
-    return coded(matched(table, settings.match))
+    """What makes twins among the pictures while learning, as whole numbers (N,), -1 for none."""
+    return coded(matched(table, taught(settings)))
 
 
 def parts(settings: Train, dataset: DataSet, tables: Tables) -> Parts:
@@ -75,11 +80,13 @@ def parts(settings: Train, dataset: DataSet, tables: Tables) -> Parts:
     protocol = protocol_of(settings, dataset, "val")
     score = score_of(tables["val"], protocol, embedder.preprocessing, settings.paths)
     keeps = settings.optimiser.frozen_statistics and not made.is_random
+    # what neither learns nor is mixed keeps its features
+    rate = settings.optimiser.backbone_lr if settings.epochs or settings.soup else 0.0
     learner = MetricLearner(
         embedder,
         loss,
         score,
-        replace(settings.optimiser, frozen_statistics=keeps),
+        replace(settings.optimiser, frozen_statistics=keeps, backbone_lr=rate),
         average=settings.average,
         from_features=from_features(settings),
     )
@@ -111,7 +118,7 @@ def _draw(settings: Train, table: pl.DataFrame, labels: np.ndarray) -> Draw:
         sampler=said.sampler,
         products=said.products,
         views=said.views,
-        apart=None if settings.match == "product" else coded(table["product"].to_numpy()),
+        apart=None if taught(settings) == "product" else coded(table["product"].to_numpy()),
         balance=_balance(said.balance, table) if said.balance else None,
         seed=settings.seed,
     )

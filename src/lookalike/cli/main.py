@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from lookalike import settings
 from lookalike.settings import ConfigError, LookalikeError
@@ -27,10 +28,13 @@ VERBS: dict[str, tuple[type, str]] = {
     "audit": (settings.Audit, "finds leaks, duplicates, unreadable pictures, doubtful labels"),
     "train": (settings.Train, "learns on train, chooses on val, measures once on test"),
     "evaluate": (settings.Evaluate, "measures a run, or an untrained embedder, on a data set"),
+    "compare": (settings.Compare, "the leaderboard of runs, and which differences are real"),
+    "report": (settings.Report, "one page of a run: curves, failures by cause, color dial, map"),
     "catalog": (settings.Catalog, "looks into the catalog: counts, crawls, prices; `catalog show ID` one product"),
     "shop": (settings.Shop, "serves the drawn catalog as a shop on this machine, to crawl"),
     "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
 }
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn", "--config-path", "-cp")
 MODULES = {"import": "import_"}  # a word of Python's own cannot name a module
 
 # Set before torch, FAISS or OpenCV load: on busy cores OpenMP's default spins (a ResNet18 step: 3.2 s instead of 0.37 s).
@@ -77,14 +81,23 @@ def run(words: list[str]) -> int:
         print(f"lookalike: there is no verb {verb!r}.{meant}\n\n{_verbs()}", file=sys.stderr)
         return 2
     if {"-h", "--help"} & set(overrides):
-        from lookalike.cli.teach import teach
-
-        print(teach(verb, VERBS[verb][0], configs()))
-        return 0
+        return _taught(verb, overrides)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     keep_memory()
-    return _through_hydra(verb, overrides)
+    words = joined(VERBS[verb][0], overrides)
+    return _train(words) if verb == "train" else _through_hydra(verb, words)
+
+
+def _taught(verb: str, words: Sequence[str]) -> int:
+    from lookalike.cli.teach import teach
+
+    experiment = next((word.partition("=")[2] for word in words if word.startswith("experiment=")), "")
+    try:
+        print(teach(verb, VERBS[verb][0], configs(), experiment))
+    except LookalikeError as wrong:
+        return _said(verb, wrong)
+    return 0
 
 
 def keep_memory() -> None:
@@ -106,7 +119,29 @@ def configs() -> Path:
     return beside if (beside / "train.yaml").is_file() else Path(__file__).parents[1] / "configs"
 
 
-def _through_hydra(verb: str, overrides: list[str]) -> int:
+def _train(words: list[str]) -> int:
+    """One run or a plain sweep, by Hydra; or a study of many runs, or a search."""
+    from lookalike.cli import sweep
+
+    if not sweep.concerns(words):
+        return _through_hydra("train", words)
+    sys.argv = ["lookalike train", *words]  # what each run notes as its command
+    try:
+        asked = sweep.asked(words, configs())
+        if isinstance(asked, sweep.Question):
+            return sweep.run(asked)
+        if isinstance(asked, sweep.Search):
+            from lookalike.cli import tune
+
+            return tune.run(asked)
+    except LookalikeError as wrong:
+        return _said("train", wrong)
+    except KeyboardInterrupt:
+        return _stopped("lookalike train")
+    return _through_hydra("train", asked)
+
+
+def _through_hydra(verb: str, said: list[str]) -> int:
     import hydra
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
@@ -114,7 +149,7 @@ def _through_hydra(verb: str, overrides: list[str]) -> int:
 
     from lookalike.cli.overrides import ready
 
-    words = ready(VERBS[verb][0], joined(VERBS[verb][0], overrides), configs())
+    words = ready(VERBS[verb][0], said, configs())
     ending = Ending()
 
     def task(composed: Any) -> None:
@@ -134,11 +169,25 @@ def _through_hydra(verb: str, overrides: list[str]) -> int:
 def joined(kind: type, words: Sequence[str]) -> list[str]:
     """Words of which a bare setting's name takes the next one as its value: `show zappos:1` is `show=zappos:1`."""
     names = {one.name for one in fields(kind)}
-    walk, out = iter(words), []
+    bare = next((one.name for one in fields(kind) if one.metadata.get("bare")), "")
+    walk, out, values = iter(words), [], []
     for word in walk:
+        if bare and "=" not in word and not word.startswith("-"):
+            values.append(word)
+            continue
+        if word in FLAGS_WITH_VALUE:
+            out += [word, *islice(walk, 1)]
+            continue
         value = next(walk, None) if word in names else None
         out.append(word if value is None else f"{word}={value}")
-    return out
+    return [*out, *([_bare(kind, bare, values)] if values else [])]
+
+
+def _bare(kind: type, name: str, values: Sequence[str]) -> str:
+    """Bare words as one setting: `compare a b` is `compare runs=['a','b']`, `report a` is `report run=a`."""
+    quoted = ["'" + value.replace("'", "\\'") + "'" for value in values]
+    is_list = get_origin(get_type_hints(kind)[name]) is list
+    return f"{name}=[{','.join(quoted)}]" if is_list else f"{name}={' '.join(values)}"
 
 
 def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
@@ -179,5 +228,6 @@ def _verbs() -> str:
         "lookalike VERB --help           its settings, its choices, examples\n"
         "lookalike VERB --cfg job        what would be read, and nothing done\n"
         "lookalike train -m seed=0,1,2   a sweep: one run for each value\n"
+        "lookalike train -m experiment=losses dataset=NAME   a study: every arm with every seed, and their table\n"
         "lookalike --version\n"
     )

@@ -3,7 +3,9 @@
 In: settings and ready-made parts. Out: values. Never: prints anything but a progress bar.
 """
 
+import time
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -21,6 +23,8 @@ from lookalike.retrieval.protocol import Protocol, matched, protocol_for
 from lookalike.settings import DataError, Measure, Paths
 
 Score = Callable[[np.ndarray], float]  # unit vectors (N, D) of a split's pictures -> what is to be made large
+TIMED: Final = 256  # pictures at most: what one costs is soon known
+BATCH: Final = 64  # pictures embedded at once
 
 
 def pictures(dataset: DataSet, split: str) -> pl.DataFrame:
@@ -46,6 +50,7 @@ def squares(table: pl.DataFrame, wanted: Preprocessing, paths: Paths) -> np.ndar
             size=wanted.size,
             resize=wanted.resize,
             interpolation=wanted.interpolation,
+            mask=wanted.mask,
             progress=moved,
         )
 
@@ -103,12 +108,31 @@ def twins_of(table: pl.DataFrame, match: str) -> Callable[[str, str], bool]:
 
 
 def protocol_of(settings: Measure, dataset: DataSet, split: str) -> Protocol:
-    """The protocol that settings ask for on a data set."""
+    """The protocol that settings ask for on a data set; until val has chosen a weight of color, the shape stands alone."""
     return protocol_for(
         settings.match,
         query_view=settings.query_view or "",
         gallery_view=settings.gallery_view or "",
-        color_weight=settings.color_weight or 0.0,
+        color_weight=0.0 if settings.color_weight == "val" else settings.color_weight or 0.0,
         split=split,
         split_rule=dataset.manifest["split"]["rule"],
+        search=build.search_in_words(settings.search),
     )
+
+
+def cost_of(embed: Embed, seen: np.ndarray, embedder: Embedder | None, found: np.ndarray) -> dict[str, float]:
+    """What one picture costs to embed and to keep. seen (N, S, S, 3), its vectors found (N, D); embedder: None has no weights.
+
+    Timed after a first batch, which pays for what is made but once; decoding is not the embedder's and is left out.
+    """
+    few = np.array(seen[:TIMED])
+    embed_all(embed, few[:BATCH], batch=BATCH)
+    began = time.perf_counter()
+    embed_all(embed, few, batch=BATCH)
+    seconds = time.perf_counter() - began
+    weights = embedder.state_dict().values() if embedder is not None else ()
+    return {
+        "milliseconds_per_image": 1000 * seconds / len(few),
+        "megabytes": sum(one.nbytes for one in weights) / 1e6,
+        "dimensions": found.shape[1],
+    }

@@ -6,28 +6,42 @@ Started again after it was stopped or killed, the same command goes on where it 
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytorch_lightning as lightning
 import torch
+from torch import Tensor
 
 from lookalike import build, files
 from lookalike.catalog import versions
 from lookalike.catalog.versions import DataSet
 from lookalike.cli import finishing, learning, show, watch
 from lookalike.cli.learning import Parts, Tables
-from lookalike.cli.measuring import neighbours_of, picture_of, pictures, protocol_of, twins_of, vectors
+from lookalike.cli.measuring import (
+    cost_of,
+    features,
+    neighbours_of,
+    picture_of,
+    pictures,
+    protocol_of,
+    squares,
+    twins_of,
+    vectors,
+)
 from lookalike.cli.places import datasets
-from lookalike.models.checkpoint import weights_of
-from lookalike.models.embedder import Embedder, as_callable, fused
+from lookalike.models.checkpoint import must_be, weights_of
+from lookalike.models.embedder import as_callable, embed_all, finished_of, fused, joined
 from lookalike.reporting import run_page
 from lookalike.retrieval.evaluation import Evaluation, evaluate
 from lookalike.settings import ConfigError, DiskFullError, LookalikeError, Train
 from lookalike.tracking import mirror, record
+from lookalike.tracking.entries import entries
 from lookalike.tracking.mirror import Mirror
 from lookalike.tracking.record import Record
 from lookalike.training.arithmetic import WAYS, Way
@@ -40,6 +54,14 @@ BEST = Path("checkpoints") / "best.ckpt"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a split showed."""
+
+    found: np.ndarray  # (N, D) unit, color beside shape where it weighs
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
 class Learnt:
     """What a training came to, before it is measured."""
 
@@ -47,6 +69,7 @@ class Learnt:
     fitted: Fitted | None  # None where no epoch was asked for
     finished: Mapping[str, Any]  # the closed form, and the share of the trained weights
     minutes: float
+    color_weight: float  # the one that was said, or that val chose
 
 
 def run(settings: Train) -> int:
@@ -86,14 +109,15 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirr
     try:
         with mirrored.of(book.folder):
             learnt = _learn(settings, dataset, tables, ready, book, mirrored)
-            measured = {split: _measured(settings, dataset, tables, ready.embedder, split) for split in ("val", "test")}
-            metrics = _metrics(settings, measured, learnt, book)
-            _draw(settings, book, measured["test"], tables, ready, metrics)
-            book.finish(metrics, measured["test"].table)
+            settled = replace(settings, color_weight=learnt.color_weight)
+            measured = {split: _measured(settled, dataset, tables, ready, split) for split in ("val", "test")}
+            test = measured["test"].evaluation
+            cost = _cost(settled, measured["test"], tables["test"], ready)
+            metrics = _metrics(settings, measured, learnt, book) | {"cost": {**_spent(settings, learnt), **cost}}
+            _draw(settings, book, test, tables, ready, metrics)
+            book.finish(metrics, test.table)
             seen = picture_of(tables["test"], ready.embedder.preprocessing, settings.paths)
-            mirrored.finish(
-                metrics, measured["test"].table, dataset.manifest, seen, twins_of(tables["test"], settings.match)
-            )
+            mirrored.finish(metrics, test.table, dataset.manifest, seen, twins_of(tables["test"], settings.match))
     except DiskFullError:
         book.abandon()  # a run that cannot be written is of no use, and takes the room that is missing
         raise
@@ -101,7 +125,7 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirr
         if new and not step_of(book.folder / "checkpoints" / LAST):
             book.abandon()  # nothing was learnt that could be gone on with
         raise
-    show.evaluation(f"{settings.name} on {dataset.label}, test", measured["test"])
+    show.evaluation(f"{settings.name} on {dataset.label}, test", test)
     show.facts("run", _where(book.folder, learnt, settings, mirrored))
     return 0
 
@@ -138,11 +162,39 @@ def _learn(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, book
         show.err.print(f"start: {start}")
     before = finishing.before(settings, ready.embedder)
     fitted = _fit(settings, tables, ready, book, mirrored) if settings.epochs else None
-    trained = weights_of(fitted.trained) if fitted else ready.embedder.state_dict()
+    soup = finishing.souped(settings, ready, tables, _runs_of(settings)) if settings.soup else None
+    trained = weights_of(fitted.trained) if fitted else soup.state if soup else ready.embedder.state_dict()
     finished = finishing.finish(settings, ready, trained, before, tables)
+    color, told = _color(settings, dataset, tables, ready)
     write(book.folder / BEST, {"state_dict": ready.embedder.cpu().state_dict()})
     minutes = (time.monotonic() - began) / 60 + record.environment_of(book.folder).get("minutes_before", 0.0)
-    return Learnt(baseline=baseline, fitted=fitted, finished={"start": start, **finished}, minutes=minutes)
+    said = {"soup": {"inside": soup.inside, "val map@r alone": soup.alone}} if soup else {}
+    return Learnt(
+        baseline=baseline,
+        fitted=fitted,
+        finished={"start": start, **said, **finished, **told},
+        minutes=minutes,
+        color_weight=color,
+    )
+
+
+def _color(settings: Train, dataset: DataSet, tables: Tables, ready: Parts) -> tuple[float, dict[str, Any]]:
+    """The weight of color, and how val chose it, where it was asked to."""
+    if settings.color_weight != "val":
+        return settings.color_weight or 0.0, {}
+    weight, scores = finishing.weight_of_color(settings, dataset, ready, tables)
+    return weight, {"color weight": weight, "val map@r by color weight": scores}
+
+
+def _runs_of(settings: Train) -> dict[str, Mapping[str, Tensor]]:
+    """The weights of the runs that a soup is made of, by folder."""
+    (found,) = entries([settings.soup], Path(settings.paths.runs))
+    states = {}
+    for folder in found.folders:
+        checkpoint, sha256 = record.checkpoint_of(folder)
+        must_be(checkpoint, sha256)
+        states[f"{folder.parent.name}/{folder.name}"] = weights_of(checkpoint)
+    return states
 
 
 def _fit(settings: Train, tables: Tables, ready: Parts, book: Record, mirrored: Mirror) -> Fitted:
@@ -184,23 +236,41 @@ def _way(settings: Train, ready: Parts, book: Record) -> Way:
     return WAYS[told["arithmetic"]]
 
 
-def _measured(settings: Train, dataset: DataSet, tables: Tables, embedder: Embedder, split: str) -> Evaluation:
-    protocol = protocol_of(settings, dataset, split)
-    embed = fused(as_callable(embedder), build.color(), protocol.color_weight)
-    found = vectors(embed, tables[split], embedder.preprocessing, settings.paths)
-    return evaluate(found, tables[split], protocol)
+def _measured(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, split: str) -> Measured:
+    protocol, table = protocol_of(settings, dataset, split), tables[split]
+    if ready.learner.frozen:  # its features are known already
+        shape = embed_all(finished_of(ready.embedder), features(ready.embedder, table, settings.paths))
+    else:
+        shape = vectors(as_callable(ready.embedder), table, ready.embedder.preprocessing, settings.paths)
+    if protocol.color_weight:
+        color = vectors(build.color(), table, ready.embedder.preprocessing, settings.paths)
+        shape = joined(shape, color, protocol.color_weight)
+    return Measured(found=shape, evaluation=evaluate(shape, table, protocol, search=build.search(settings.search)))
 
 
-def _metrics(settings: Train, measured: Mapping[str, Evaluation], learnt: Learnt, book: Record) -> dict[str, Any]:
+def _cost(settings: Train, test: Measured, table: pl.DataFrame, ready: Parts) -> dict[str, float]:
+    """What a picture and a query of the finished embedder cost."""
+    embedder, weight = ready.embedder, settings.color_weight
+    assert not isinstance(weight, str)  # noqa: S101 - it was settled
+    embed = fused(as_callable(embedder), build.color(), weight or 0.0)
+    seen = squares(table, embedder.preprocessing, settings.paths)
+    each = 1000 * test.evaluation.seconds / test.evaluation.queries
+    return {**cost_of(embed, seen, embedder, test.found), "milliseconds_per_query": each}
+
+
+def _spent(settings: Train, learnt: Learnt) -> dict[str, float]:
+    return {"training_minutes": learnt.minutes, "threads": settings.threads}
+
+
+def _metrics(settings: Train, measured: Mapping[str, Measured], learnt: Learnt, book: Record) -> dict[str, Any]:
     fitted = learnt.fitted
     chosen = {"epoch": fitted.best_epoch + 1, "epochs": fitted.epochs, "value": fitted.best_score} if fitted else {}
     return {
-        **measured["val"].told(),
-        **measured["test"].told(),
+        **measured["val"].evaluation.told(),
+        **measured["test"].evaluation.told(),
         **({"baseline": learnt.baseline} if learnt.baseline else {}),
         "chosen": {"by": "val map@r", **chosen, **learnt.finished},
         "checkpoint": {"file": str(BEST), "sha256": files.sha256_of(book.folder / BEST)},
-        "cost": {"training_minutes": learnt.minutes, "threads": settings.threads},
     }
 
 

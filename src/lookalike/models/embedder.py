@@ -87,6 +87,11 @@ def head_of(embedder: Embedder) -> Callable[[np.ndarray], np.ndarray]:
     return _on_arrays(embedder, embedder.head)
 
 
+def finished_of(embedder: Embedder) -> Callable[[np.ndarray], np.ndarray]:
+    """What stands behind the backbone as numpy in, numpy out: features (N, width) -> unit vectors (N, D)."""
+    return _on_arrays(embedder, embedder.embed_features)
+
+
 def _on_arrays(embedder: Embedder, method: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], np.ndarray]:
     """Batches go to the GPU, where there is one, and the embedder with them; their vectors come back."""
 

@@ -2,7 +2,7 @@
 
 In: the settings of the pixels and a backbone's record; then pictures (B, S, S, 3) uint8, squares already.
 Out: a `Preprocessing`, and planes (B, 3, S, S) or (B, 1, S, S) float32. Never: decodes, resizes or draws at random;
-size, resize and interpolation are obeyed by features/resize.py, before the cache.
+size, resize, interpolation and mask are obeyed by features/, before the cache.
 
 The order is luminance, blur, subtraction, normalisation. Luminance first: a blur and a mean are then those of what the
 network sees. Blur before subtraction: the median is that of the blurred picture, which a few stray pixels cannot move.
@@ -44,11 +44,13 @@ class Preprocessing:
     subtract: Subtract
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    mask: bool = False
 
     def told(self) -> dict[str, Any]:
         """As plain data, and with the version of this code: all that decides the numbers."""
         numbers = {"blur": float(self.blur), "mean": _floats(self.mean), "deviation": _floats(self.deviation)}
-        return {"version": VERSION, **asdict(self), **numbers}
+        told = {"version": VERSION, **asdict(self), **numbers}
+        return told if self.mask else {name: value for name, value in told.items() if name != "mask"}  # as it once was
 
     @property
     def sha256(self) -> str:
@@ -76,6 +78,7 @@ def preprocessing(pixels: Pixels, backbone: Backbone) -> Preprocessing:
         subtract=pixels.subtract,
         mean=backbone.mean,
         deviation=backbone.deviation,
+        mask=pixels.mask,
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from lookalike.retrieval.protocol import KS, Protocol
-from lookalike.retrieval.ranking import NOBODY, Ranking, Sides, rank, sides_of
-from lookalike.retrieval.search import refuse_unfit
+from lookalike.retrieval.ranking import Ranking, Sides, rank, sides_of
+from lookalike.retrieval.search import NOBODY, Search, exact, refuse_unfit
 from lookalike.retrieval.significance import intervals
 from lookalike.retrieval.slices import SLICES, present, sliced
 from lookalike.settings import DataError
@@ -49,6 +49,8 @@ class Evaluation:
     slices_left_out: dict[str, dict[str, int]]  # column -> values without a slice, their queries, untold queries
     depth: int  # how many neighbours the table's `hits` speak of
     table: pl.DataFrame  # one row a scored query
+    seconds: float  # that the search took for all scored queries; a clock's word, so not among what is told
+    preparing: float  # seconds that it took before, for the gallery alone
 
     def told(self) -> dict[str, Any]:
         """As metrics.json holds it."""
@@ -74,14 +76,15 @@ def evaluate(
     seed: int = 0,
     slices: Sequence[str] = SLICES,
     depth: int = max(KS),
+    search: Search = exact,
 ) -> Evaluation:
     """Search every query among the gallery and score it.
 
     vectors (N, D) unit float32, in the order of table's rows; slices: columns to cut by, attributes too; depth: how many
-    neighbours of each query the table's `hits` tell of.
+    neighbours of each query the table's `hits` tell of; search: how the nearest are found, which `protocol.search` tells.
     """
     columns = present(table, slices)
-    asked, ranking = _searched(vectors, table, protocol, depth=depth)
+    asked, ranking = _searched(vectors, table, protocol, depth=depth, search=search)
     scored = table[asked.asks[asked.twins > 0]]
     clusters = np.unique(scored[protocol.cluster].to_numpy(), return_inverse=True)[1]
     cuts = {column: sliced(scored, column, clusters) for column in columns}
@@ -100,15 +103,17 @@ def evaluate(
         slices_left_out={column: cut.left_out for column, cut in cuts.items()},
         depth=depth,
         table=_told(scored, asked, ranking, table["image"]),
+        seconds=ranking.seconds,
+        preparing=ranking.preparing,
     )
 
 
-def map_at_r(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol) -> float:
+def map_at_r(vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, search: Search = exact) -> float:
     """The one figure that chooses a checkpoint, without its interval.
 
     It sees where every twin is found, so a few hundred queries tell two networks apart that share a recall@1.
     """
-    return float(_searched(vectors, table, protocol)[1].metrics["map@r"].mean())
+    return float(_searched(vectors, table, protocol, search=search)[1].metrics["map@r"].mean())
 
 
 def check(table: pl.DataFrame, protocol: Protocol) -> None:
@@ -117,11 +122,11 @@ def check(table: pl.DataFrame, protocol: Protocol) -> None:
 
 
 def _searched(
-    vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, depth: int = max(KS)
+    vectors: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, depth: int = max(KS), search: Search
 ) -> tuple[Sides, Ranking]:
     refuse_unfit(vectors)
     asked = _asked(table, protocol)
-    return asked, rank(vectors, asked, depth=depth)
+    return asked, rank(vectors, asked, depth=depth, search=search)
 
 
 def _asked(table: pl.DataFrame, protocol: Protocol) -> Sides:
@@ -152,7 +157,7 @@ def _told(scored: pl.DataFrame, asked: Sides, ranking: Ranking, images: pl.Serie
     ranks = np.where(ranking.hits, np.arange(1, depth + 1, dtype=np.int32), NOBODY)
     return scored.select(TOLD).with_columns(
         pl.Series("rank", ranking.first),
-        pl.Series("score", ranking.score.astype(np.float64)),
+        pl.Series("score", ranking.score.astype(np.float64)).fill_nan(None),
         pl.Series("twins", asked.twins[asked.twins > 0]),
         _ragged("hits", ranks),
         *[pl.Series(name, values) for name, values in ranking.metrics.items()],

@@ -25,6 +25,7 @@ class Protocol:
     split_rule: str = ""
     split: str = "test"
     color_weight: float = 0.0
+    search: str = "exact"  # in words, with every option: k_reciprocal(k1=20, k2=6, share=0.3, depth=100)
 
     def told(self) -> dict[str, Any]:
         """The protocol in words and values, as metrics.json holds it."""
@@ -34,6 +35,7 @@ class Protocol:
             "gallery": f"every picture with role gallery or both{_of_view(self.gallery_view)}",
             "twin": f"a gallery picture with the query's {self.match}; an empty {self.match} is nobody's twin",
             "no_twin": "counted, never scored",
+            "not_brought": "a twin that the search does not bring counts as the last of those that may be compared",
             "self": f"the query's own {self.left_out} is left out of its gallery, by id, never by position",
             "ties": "score rounded to 1e-6, then image id",
             "similarity": _similarity(self.color_weight),

@@ -1,23 +1,27 @@
 """The ranking behind every figure: who asks, who answers, and at which ranks each query's twins come.
 
-In: vectors, a table and a protocol. Out: the `Sides`, and a `Ranking` of the queries that have a twin. Never: averages
-anything. Memory stays flat: queries go through in blocks, no full distance matrix is ever held.
+In: vectors, a table, a protocol and a search. Out: the `Sides`, and a `Ranking` of the queries that have a twin. Never:
+averages anything. Memory stays flat: queries go through in blocks, no full distance matrix is ever held.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 import polars as pl
 
 from lookalike.retrieval.protocol import KS, Protocol, coded, matched, sides
 from lookalike.retrieval.recall import per_query
-from lookalike.retrieval.search import nearest, rounded
+from lookalike.retrieval.search import NOBODY, Ask, Search, exact, rounded
 
 BLOCK = 4096  # queries searched at a time
 HELD = 2_000_000  # neighbours held at a time: a match as wide as a category takes smaller blocks, not more memory
 NEAREST_KEPT = 5
-NOBODY = -1
+FURTHER = 8  # times as many neighbours are asked for where the first twin was not among them
+
+Beyond = Callable[[np.ndarray, np.ndarray], np.ndarray]  # the vectors (B, D) of queries, the queries (B,) -> ranks (B,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +37,6 @@ class Sides:
     apart: np.ndarray  # (P,)
     twins: np.ndarray  # (Q,) how many each query has in its gallery
 
-    @property
-    def spare(self) -> int:
-        """How many of the gallery may be left out for one query."""
-        return int(np.bincount(self.apart[self.answers]).max(initial=0))
-
     def compared(self, queries: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         """Which pictures are not left out. queries (B,), pictures (B, k) or (k,) -> (B, k)."""
         kept: np.ndarray = self.apart[pictures] != self.apart[queries, None]
@@ -51,14 +50,16 @@ class Sides:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """What the search brought each query. Rows of pictures are the table's, -1 where a small gallery ran out of them."""
+    """What the search brought each query. Rows of pictures are the table's, -1 where the search had no more to bring."""
 
     metrics: dict[str, np.ndarray]  # (Q,) each
     first: np.ndarray  # (Q,) rank of the first twin, from 1
-    score: np.ndarray  # (Q,) of the nearest
+    score: np.ndarray  # (Q,) of the nearest; nan where there is none
     hits: np.ndarray  # (Q, depth) bool: whether the neighbour at each rank is a twin
     nearest: np.ndarray  # (Q, NEAREST_KEPT)
     strangers: np.ndarray  # (Q, NEAREST_KEPT)
+    seconds: float  # that the search took to bring them
+    preparing: float  # seconds that it took before, for the gallery alone
 
 
 def sides_of(table: pl.DataFrame, protocol: Protocol) -> Sides:
@@ -87,53 +88,65 @@ def _twins(match: np.ndarray, apart: np.ndarray, of_gallery: np.ndarray, apart_t
     return twins
 
 
-def rank(vectors: np.ndarray, asked: Sides, *, depth: int = max(KS)) -> Ranking:
+def rank(vectors: np.ndarray, asked: Sides, *, depth: int = max(KS), search: Search = exact) -> Ranking:
     """Search and score block by block the queries that have a twin. vectors (P, D), as many as the table has rows.
 
-    As many neighbours are kept as the metrics need, plus those that are left out; `hits` tells of the first `depth`.
+    As many neighbours are kept as the metrics need; `hits` tells of the first `depth`. A twin that the search does not
+    bring, however many are asked for, counts as the last of those that may be compared with its query.
     """
     gallery = np.ascontiguousarray(vectors[asked.answers], np.float32)
     queries, twins = asked.asks[asked.twins > 0], asked.twins[asked.twins > 0]
     keep = min(max(int(twins.max(initial=0)), depth, max(KS)), len(gallery))
     block = min(max(1, HELD // keep), BLOCK)
-    ranked = partial(_rank_block, vectors, gallery, asked, keep=keep, depth=depth)
+    began = perf_counter()
+    ask = search(gallery, asked.apart[asked.answers])
+    preparing = perf_counter() - began
+    beyond = partial(_beyond, gallery, asked) if search is exact else partial(_further, ask, asked, keep)
+    ranked = partial(_rank_block, vectors, asked, ask, beyond, keep=keep, depth=depth)
     parts = [slice(start, start + block) for start in range(0, len(queries), block)]
-    return _joined([ranked(queries[part], twins[part]) for part in parts])
+    return _joined([ranked(queries[part], twins[part]) for part in parts], preparing)
 
 
 def _rank_block(
     vectors: np.ndarray,
-    gallery: np.ndarray,
     asked: Sides,
+    ask: Ask,
+    beyond: Beyond,
     queries: np.ndarray,
     twins: np.ndarray,
     *,
     keep: int,
     depth: int,
 ) -> Ranking:
-    """Rank some queries. gallery (N, D), the vectors of `asked.answers`; queries (B,), rows of the table; twins (B,)."""
+    """Rank some queries. queries (B,), rows of the table; twins (B,)."""
     seen = np.ascontiguousarray(vectors[queries], np.float32)
-    found = nearest(seen, gallery, k=keep + asked.spare)
-    allowed = asked.compared(queries, asked.answers[found.rows])
-    # those left out go behind the rest, which keeps its order; then only the first `keep` stand
-    front = np.argsort(~allowed, axis=1, kind="stable")[:, :keep]
-    allowed = np.take_along_axis(allowed, front, 1)
-    pictures = asked.answers[np.take_along_axis(found.rows, front, 1)]
-    hits = asked.alike(queries, pictures) & allowed
+    began = perf_counter()
+    found = ask(seen, asked.apart[queries], keep)
+    seconds = perf_counter() - began
+    pictures, hits = _hits(found.rows, queries, asked)
     first = hits.argmax(1) + 1
     missed = np.flatnonzero(~hits.any(1))
-    first[missed] = _beyond(seen[missed], gallery, queries[missed], asked)
+    first[missed] = beyond(seen[missed], queries[missed])
     return Ranking(
         metrics=per_query(hits, twins, first),
         first=first,
-        score=np.take_along_axis(found.scores, front[:, :1], 1)[:, 0],
+        score=found.scores[:, 0],
         hits=hits[:, :depth],
-        nearest=_first_few(pictures, allowed),
-        strangers=_first_few(pictures, allowed & ~hits),
+        nearest=_first_few(pictures, pictures != NOBODY),
+        strangers=_first_few(pictures, (pictures != NOBODY) & ~hits),
+        seconds=seconds,
+        preparing=0.0,
     )
 
 
-def _beyond(seen: np.ndarray, gallery: np.ndarray, queries: np.ndarray, asked: Sides) -> np.ndarray:
+def _hits(rows: np.ndarray, queries: np.ndarray, asked: Sides) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures found, as rows of the table, and which of them are twins. rows (B, k) of the gallery, queries (B,)."""
+    there = rows != NOBODY
+    pictures = np.where(there, asked.answers[rows], NOBODY)
+    return pictures, asked.alike(queries, pictures) & there
+
+
+def _beyond(gallery: np.ndarray, asked: Sides, seen: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Ranks of first twins that lie beyond the nearest kept: scores against the whole gallery, a few queries at a time.
 
     seen (B, D), the vectors of queries (B,) -> (B,).
@@ -151,6 +164,34 @@ def _beyond(seen: np.ndarray, gallery: np.ndarray, queries: np.ndarray, asked: S
     return ranks
 
 
+def _further(ask: Ask, asked: Sides, tried: int, seen: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Ranks of first twins that another search had behind its first `tried`: it is asked for more until it has no more.
+
+    seen (B, D), the vectors of queries (B,) -> (B,).
+    """
+    ranks, missing = _last(asked, queries), np.arange(len(queries))
+    has_more = np.ones(len(queries), bool)
+    while len(missing) and tried < len(asked.answers):
+        tried = min(FURTHER * tried, len(asked.answers))
+        few = max(1, HELD // tried)
+        for part in (missing[start : start + few] for start in range(0, len(missing), few)):
+            found = ask(seen[part], asked.apart[queries[part]], tried)
+            hits = _hits(found.rows, queries[part], asked)[1]
+            ranks[part] = np.where(hits.any(1), hits.argmax(1) + 1, ranks[part])
+            has_more[part] = ~hits.any(1) & (found.rows[:, -1] != NOBODY)
+        missing = missing[has_more[missing]]
+    return ranks
+
+
+def _last(asked: Sides, queries: np.ndarray) -> np.ndarray:
+    """How many of the gallery may be compared with each query. queries (B,) -> (B,)."""
+    codes, counts = np.unique(asked.apart[asked.answers], return_counts=True)
+    at = np.searchsorted(codes, asked.apart[queries]).clip(max=len(codes) - 1)
+    left_out = np.where(codes[at] == asked.apart[queries], counts[at], 0)
+    last: np.ndarray = len(asked.answers) - left_out
+    return last
+
+
 def _first_few(pictures: np.ndarray, good: np.ndarray) -> np.ndarray:
     """The first rows of each query that are good, -1 where there are no more. pictures, good (B, k) -> (B, NEAREST_KEPT)."""
     front = np.argsort(~good, axis=1, kind="stable")[:, :NEAREST_KEPT]
@@ -158,9 +199,11 @@ def _first_few(pictures: np.ndarray, good: np.ndarray) -> np.ndarray:
     return np.pad(few, ((0, 0), (0, NEAREST_KEPT - few.shape[1])), constant_values=NOBODY)
 
 
-def _joined(blocks: list[Ranking]) -> Ranking:
+def _joined(blocks: list[Ranking], preparing: float) -> Ranking:
     names = ("first", "score", "hits", "nearest", "strangers")
     return Ranking(
         metrics={name: np.concatenate([block.metrics[name] for block in blocks]) for name in blocks[0].metrics},
         **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in names},
+        seconds=sum(block.seconds for block in blocks),
+        preparing=preparing,
     )

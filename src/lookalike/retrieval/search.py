@@ -1,9 +1,16 @@
-"""Who is nearest: exact inner-product search on unit vectors with FAISS.
+"""Who is nearest: what every search is, and the exact one, by inner product of unit vectors with FAISS.
 
 In: queries and a gallery, whose order settles ties. Out: for each query, gallery row numbers and scores, nearest first.
 Never: says what a hit is, or copies the gallery.
+
+A search is handed the gallery once and may prepare itself; then it is asked, as often as there are blocks of queries:
+
+    ask = search(gallery, apart)    gallery (N, D); apart (N,) whole numbers
+    found = ask(queries, own, k)    queries (B, D); own (B,): pictures with this number are not compared with the query
+    found.rows, found.scores        (B, k) nearest first; row -1 and score nan where the search brings no more
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faiss
@@ -14,6 +21,7 @@ from lookalike.settings import DataError
 # Scores equal to so many decimals are ties: float32 products of equal vectors differ in the last bits with the batch's size.
 DECIMALS = 6
 UNIT = 1e-3  # how far from one the length of a vector may be
+NOBODY = -1  # the row where there are no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,34 @@ class Neighbours:
 
     rows: np.ndarray
     scores: np.ndarray
+
+
+Ask = Callable[[np.ndarray, np.ndarray, int], Neighbours]  # queries (B, D), own (B,), k
+Search = Callable[[np.ndarray, np.ndarray], Ask]  # gallery (N, D), apart (N,)
+
+
+def exact(gallery: np.ndarray, apart: np.ndarray) -> Ask:
+    """Every picture of the gallery is compared. gallery (N, D), unit, float32, contiguous; apart (N,)."""
+    spare = most_alike(apart)
+
+    def ask(queries: np.ndarray, own: np.ndarray, k: int) -> Neighbours:
+        found = nearest(queries, gallery, k=k + spare)
+        return compared(found, apart[found.rows] != own[:, None], k)
+
+    return ask
+
+
+def most_alike(apart: np.ndarray) -> int:
+    """How many of a gallery may be left out for one query. apart (N,)."""
+    return int(np.unique(apart, return_counts=True)[1].max(initial=0))
+
+
+def compared(found: Neighbours, allowed: np.ndarray, k: int) -> Neighbours:
+    """The first k that may be compared, in their order; nobody where there are fewer. allowed (B, K) bool."""
+    # those left out go behind the rest, which keeps its order; then only the first k stand
+    front = np.argsort(~allowed, axis=1, kind="stable")[:, :k]
+    allowed, rows, scores = (np.take_along_axis(of, front, 1) for of in (allowed, found.rows, found.scores))
+    return Neighbours(rows=np.where(allowed, rows, NOBODY), scores=np.where(allowed, scores, np.float32(np.nan)))
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, *, k: int) -> Neighbours:

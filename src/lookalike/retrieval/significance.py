@@ -1,14 +1,35 @@
-"""How sure one can be of a mean over queries.
+"""How sure one can be of a mean over queries, and of the difference between two.
 
-In: one or more values a query, and the cluster (product, style) each query belongs to. Out: intervals. Never: a bare figure.
+In: values a query, one row a seed where something was trained, and the cluster (product, style) each query belongs to.
+Out: intervals, differences with their p. Never: a bare figure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 DRAWS = 2000
+FLIPS = 10_000
 HELD = 2**18  # weights held at a time: few enough for a processor's cache
+ENDS = (0.025, 0.975)
+SIGNS, OURS, THEIRS = 1, 2, 3  # each chance its own stream of random numbers
+TIE = 1e-9  # of the means: sums that differ by less are equal but for rounding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One mean less another on the same queries, its 95 % interval, and the chance of as much among equals."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    seeds: tuple[int, int]  # of each side; 1: the chance of another training is not in here
+
+    def turned(self) -> "Difference":
+        """The same, seen from the other side."""
+        return Difference(value=-self.value, low=-self.high, high=-self.low, p=self.p, seeds=self.seeds[::-1])
 
 
 def interval(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
@@ -30,28 +51,158 @@ def intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, draws:
     """
     if not len(values):
         return np.full((values.shape[1], 2), np.nan)
-    _, member = np.unique(clusters, return_inverse=True)
-    counts = np.bincount(member).astype(float)
-    sums = [np.bincount(member, weights=column) for column in values.T]
-    means = [_means(weights, sums, counts) for weights in _drawn(len(counts), draws, seed)]
-    ends: np.ndarray = np.quantile(np.concatenate(means), [0.025, 0.975], axis=0).T
+    ends: np.ndarray = np.quantile(_drawn_means(values, clusters, draws, seed), ENDS, axis=0).T
     return ends
 
 
-def _means(weights: np.ndarray, sums: list[np.ndarray], counts: np.ndarray) -> np.ndarray:
-    """The mean of each column in each draw. weights (B, C), sums M of (C,), counts (C,) -> (B, M).
+def over_seeds(
+    runs: Sequence[np.ndarray], clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS
+) -> list[tuple[float, float]]:
+    """The 95 % interval of each entry's mean over its seeds and queries; of one seed it is that of `intervals`.
+
+    Two chances are in it: other products could have been asked for (the bootstrap), and other seeds drawn (as `paired` says).
+    runs (S, Q) each, S its own; clusters (Q,) -> (low, high) each.
+    """
+    means = _drawn_means(_over_queries(runs), clusters, draws, seed) + _luck(runs, seed, OURS)(draws)
+    return [(float(low), float(high)) for low, high in np.quantile(means, ENDS, axis=0).T]
+
+
+def paired(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+    flips: int = FLIPS,
+) -> Difference:
+    """Whether two entries differ by more than chance on the same queries. ours (S, Q), theirs (T, Q), clusters (Q,).
+
+    The value is  v = mean of ours - mean of theirs,  over seeds and queries. Two chances can make one:
+
+    - Of the queries. The interval is a bootstrap over clusters, as in `intervals`. The p is of sign flips: were the two
+      equal, a cluster's sum of differences could as well have had the other sign, so each gets one by coin,
+
+          f = sum over c of  (+1 or -1)_c x (sum of the differences of c)  /  Q        p = (1 + #{|f| >= |v|}) / (1 + flips)
+
+    - Of the seeds. Where an entry has n >= 2, whose means have the standard deviation s, every draw and every f gets
+      s / sqrt(n) x t(n - 1) on top (Behrens and Fisher's difference of two means), so that v must beat both chances.
+      That is on the safe side: s holds what the seeds do to single queries, and the queries' chance holds it once more.
+
+    With one seed the chance of another training cannot be told: v is then between these two networks, and `seeds` says so.
+    """
+    return differences([ours, theirs], clusters, seed=seed, draws=draws, flips=flips)[0, 1]
+
+
+def differences(
+    runs: Sequence[np.ndarray], clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS, flips: int = FLIPS
+) -> dict[tuple[int, int], Difference]:
+    """What `paired` says of every two entries, the earlier less the later, at little more than the price of one pair.
+
+    A drawn or flipped difference is the difference of two drawn or flipped sums, so the pairs share the coins and the draws,
+    and none depends on its company. runs (S, Q) each, S its own; clusters (Q,).
+    """
+    values = _over_queries(runs)
+    first, second = np.triu_indices(len(runs), 1)
+    drawn = _drawn_means(values, clusters, draws, seed)
+    ours, theirs = drawn + _luck(runs, seed, OURS)(draws), drawn + _luck(runs, seed, THEIRS)(draws)
+    chances = _chances(runs, clusters, seed, flips)
+    found = {}
+    for a, b, p in zip(first.tolist(), second.tolist(), chances.tolist(), strict=True):
+        low, high = np.quantile(ours[:, a] - theirs[:, b], ENDS).tolist()
+        value = float(values[:, a].mean() - values[:, b].mean())
+        found[a, b] = Difference(value=value, low=low, high=high, p=p, seeds=(len(runs[a]), len(runs[b])))
+    return found
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Each p corrected for its company, by Holm's steps: the chance of even one false alarm among them stays below a level.
+
+    The smallest is multiplied by their number, the next by one less and so on; none falls below one before it, none over 1.
+    """
+    order = sorted(range(len(p)), key=lambda at: p[at])
+    corrected, least = [0.0] * len(p), 0.0
+    for rank, at in enumerate(order):
+        least = corrected[at] = min(1.0, max(least, (len(p) - rank) * p[at]))
+    return corrected
+
+
+def _over_queries(runs: Sequence[np.ndarray]) -> np.ndarray:
+    """Each entry's value of each query, its seeds averaged. runs M of (S, Q) -> (Q, M)."""
+    return np.stack([run.mean(0) for run in runs], axis=1)
+
+
+def _by_cluster(values: np.ndarray, clusters: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Each column's sums over clusters, and the clusters' sizes. values (Q, M), clusters (Q,) -> M of (C,), (C,)."""
+    _, member = np.unique(clusters, return_inverse=True)
+    return [np.bincount(member, weights=column) for column in values.T], np.bincount(member).astype(float)
+
+
+def _drawn_means(values: np.ndarray, clusters: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """The mean of each column in each draw. values (Q, M) -> (draws, M)."""
+    sums, counts = _by_cluster(values, clusters)
+    blocks = _drawn(len(counts), draws, seed)
+    return np.concatenate([_products(weights, sums) / (weights @ counts)[:, None] for weights in blocks])
+
+
+def _products(weights: np.ndarray, sums: list[np.ndarray]) -> np.ndarray:
+    """The weighted sum of each column. weights (B, C), sums M of (C,) -> (B, M).
 
     One column at a time: the last digit of a product with a whole matrix changes with the matrix's width.
     """
-    means: np.ndarray = np.stack([weights @ column for column in sums], axis=1) / (weights @ counts)[:, None]
-    return means
+    return np.stack([weights @ column for column in sums], axis=1)
 
 
 def _drawn(clusters: int, draws: int, seed: int) -> Iterator[np.ndarray]:
     """How often each draw takes each cluster, in blocks (B, C), so that memory stays flat at any number of clusters."""
     random = np.random.default_rng(seed)
-    block = max(1, HELD // clusters)
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
+    for rows in _blocks(draws, clusters):
         drawn = random.integers(clusters, size=(rows, clusters)) + clusters * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(float)
+
+
+def _blocks(draws: int, width: int) -> Iterator[int]:
+    """How many draws to hold at a time, until all are made."""
+    block = max(1, HELD // width)
+    yield from (min(block, draws - start) for start in range(0, draws, block))
+
+
+def _chances(runs: Sequence[np.ndarray], clusters: np.ndarray, seed: int, flips: int) -> np.ndarray:
+    """The p of every two entries, in the order of `np.triu_indices`. runs M of (S, Q), clusters (Q,) -> (M (M - 1) / 2,)."""
+    values = _over_queries(runs)
+    sums, counts = _by_cluster(values, clusters)
+    first, second = np.triu_indices(len(runs), 1)
+    means, sizes = values.mean(0), np.abs(values).mean(0)
+    bar = np.abs(means[first] - means[second]) - TIE * (sizes[first] + sizes[second])
+    ours, theirs = _luck(runs, seed, OURS), _luck(runs, seed, THEIRS)
+    coins, reached = np.random.default_rng([seed, SIGNS]), np.zeros(len(first))
+    for rows in _blocks(flips, max(len(counts), len(first))):
+        signs = np.where(coins.random((rows, len(counts))) < 0.5, -1.0, 1.0)
+        flipped = _products(signs, sums) / len(values)
+        moved = (flipped + ours(rows))[:, first] - (flipped + theirs(rows))[:, second]
+        reached += (np.abs(moved) >= bar).sum(0)
+    return (1 + reached) / (1 + flips)
+
+
+def _luck(runs: Sequence[np.ndarray], seed: int, side: int) -> Callable[[int], np.ndarray]:
+    """What other seeds could have added to each entry's mean: a maker of B draws (B, M), other ones at each call.
+
+    The two sides of a pair have their own streams, and a stream is the same for all entries with as many seeds.
+    """
+    streams = [np.random.default_rng([seed, side, len(run)]) for run in runs]
+    errors = [_standard_error(run.mean(1)) for run in runs]
+
+    def draw(rows: int) -> np.ndarray:
+        made = zip(runs, streams, errors, strict=True)
+        return np.stack([_tossed(stream, len(run), error, rows) for run, stream, error in made], axis=1)
+
+    return draw
+
+
+def _standard_error(means: np.ndarray) -> float:
+    """Of the mean of the seeds' means (S,); of one seed it cannot be told and counts as none."""
+    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+
+
+def _tossed(stream: np.random.Generator, seeds: int, error: float, rows: int) -> np.ndarray:
+    return error * stream.standard_t(seeds - 1, rows) if error else np.zeros(rows)

@@ -39,7 +39,7 @@ PACKAGES = (
 )
 STAMP = re.compile(r"(?P<second>\d{8}-\d{6})(?:-(?P<number>\d+))?")  # what _new calls a run's folder
 MEND = "restore the run's folder from a copy, or remove it and train again"
-NOT_THE_RUN = ("plan", "again", "paths", "tracking", "wandb")  # settings that say where or whether, not what
+NOT_THE_RUN = ("plan", "again", "paths", "tracking", "wandb", "arm", "study")  # settings that say where or whether, not what
 LOCK = ".lock"  # held by the process that works on the run; gone when the run is finished
 TAKEN = {errno.EACCES, errno.EAGAIN}
 
@@ -141,14 +141,14 @@ def find(said: str, runs: Path) -> Path:
     for folder in (Path(said), runs / said):
         if (folder / "metrics.json").is_file():
             return _whole(folder)
-        if finished := list(_finished(folder)):
-            return _whole(finished[0])
+        if done := list(finished(folder)):
+            return _whole(done[0])
         if (folder / "settings.yaml").is_file():
             raise DataError(f"run={said}: {folder} did not finish (it has no metrics.json); train it again")
         if begun := sum(one.is_dir() and bool(STAMP.fullmatch(one.name)) for one in _inside(folder)):
             told = "1 run, not finished" if begun == 1 else f"{begun} runs, none finished"
             raise DataError(f"run={said}: {folder.name} has {told} (no metrics.json); train again")
-    there = ", ".join(sorted(one.name for one in _inside(runs) if any(_finished(one))))
+    there = ", ".join(sorted(one.name for one in _inside(runs) if any(finished(one))))
     raise DataError(f"run={said}: no such run; " + (f"under {runs} there are: {there}" if there else "train one first"))
 
 
@@ -199,7 +199,7 @@ def dataset_of(folder: Path) -> str:
 
 def same_run(runs: Path, settings: Any, dataset: str) -> Path | None:
     """A finished run with these very settings on this very data set version, by this very code."""
-    for folder in _alike(_finished(runs / settings.name), settings, dataset):
+    for folder in _alike(finished(runs / settings.name), settings, dataset):
         with suppress(DataError):  # a damaged one is not the same, and no reason not to train
             return _whole(folder)
     return None
@@ -211,6 +211,11 @@ def unfinished(runs: Path, settings: Any, dataset: str) -> Path | None:
     stopped = (one for one in begun if not (one / "metrics.json").exists())
     newest_first = sorted(stopped, key=_began, reverse=True)
     return next((one for one in _alike(newest_first, settings, dataset) if _idle(one)), None)
+
+
+def finished(folder: Path) -> Iterator[Path]:
+    """The finished runs of a name, newest first."""
+    return iter(sorted((one.parent for one in folder.glob("*/metrics.json")), key=_began, reverse=True))
 
 
 def what(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -306,11 +311,6 @@ def _whole(folder: Path) -> Path:
 
 def _inside(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _finished(folder: Path) -> Iterator[Path]:
-    """The finished runs of a name, newest first."""
-    return iter(sorted((one.parent for one in folder.glob("*/metrics.json")), key=_began, reverse=True))
 
 
 def _began(run: Path) -> tuple[str, int]:

@@ -37,7 +37,7 @@ def _learning(learner: MetricLearner, settings: Train, draw: Draw, way: str, hel
     steps = -(-len(draw) // accumulate) * epochs
     return {
         "learns": _what_learns(learner),
-        "learns from": _units(draw, settings.match),
+        "learns from": _units(draw, settings.learn or settings.match),
         "batches": f"{len(next(draw.batches(0)))} pictures, {len(draw)} an epoch",
         "steps": f"{steps} in {epochs} epochs" + (f", {accumulate} batches each" if accumulate > 1 else ""),
         "memory": f"{held}, {_weights_in_memory(learner)}",
