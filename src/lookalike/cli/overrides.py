@@ -1,11 +1,12 @@
 """The words after a verb, made ready for Hydra, so that every fault of a command line is told together and with a mend.
 
-In: the words. Out: words that Hydra composes without a question, and the faults of those that it could not.
-Never: judges a value; that is the door's.
+In: the words. Out: words that Hydra composes without a question, and the faults of those that it could not; an arm's words
+behind which the user's own stand; of words that sweep, those of each job. Never: judges a value; that is the door's.
 
 Hydra alone would stop at the first unknown name, and its grammar trips over a path such as `shoes/cat (1).csv`.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from lookalike.cli.door import hint_at
+from lookalike.cli.main import FLAGS_WITH_VALUE
 
-FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn", "--config-path", "-cp")
 SWEEP = ("-m", "--multirun")
 
 
@@ -70,7 +71,7 @@ def _one(kind: type, word: str, configs: Path, sweeps: bool, out: Words) -> None
 
 def _group(kind: type, key: str, value: str, configs: Path, sweeps: bool, out: Words) -> None:
     """A choice among files; or none of them (null), or one that a library knows by name (pml:TripletMarginLoss)."""
-    files = {one.stem: one for one in sorted((configs / key.lstrip("+~")).glob("*.yaml"))}
+    files = entries(configs / key.lstrip("+~"))
     names, setting = value.split(","), hint_at(kind, key) is not None
     unknown = [one for one in names if one not in files]
     if len(names) > 1 and not sweeps:
@@ -88,6 +89,34 @@ def _group(kind: type, key: str, value: str, configs: Path, sweeps: bool, out: W
         near = get_close_matches(unknown[0], files, n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         out.faults.append(f"{key}: there is no {unknown[0]!r}; there are {', '.join(files)}{meant}")
+
+
+def entries(folder: Path) -> dict[str, Path]:
+    """The files of a group by the name that chooses each; one in a folder of its own is `folder/name`."""
+    return {one.relative_to(folder).with_suffix("").as_posix(): one for one in sorted(folder.rglob("*.yaml"))}
+
+
+def key_of(word: str) -> str:
+    """What a word is about: `++loss.margin=1` and `~loss.margin` are about loss.margin."""
+    return word.partition("=")[0].lstrip("+~")
+
+
+def behind(first: Sequence[str], said: Sequence[str], configs: Path) -> list[str]:
+    """Both, so that `said` wins: where it makes a choice, the one that `first` made is gone with all its options."""
+    chosen = {key_of(word) for word in said if (configs / key_of(word)).is_dir()}
+    return [*(word for word in first if key_of(word).partition(".")[0] not in chosen), *said]
+
+
+def combinations(given: Sequence[str]) -> list[list[str]]:
+    """Of words that are ready, and of which some sweep, the words of each job: every value with every other's."""
+    return [list(one) for one in itertools.product(*map(_values, given))]
+
+
+def _values(word: str) -> list[str]:
+    override = _parsed(word)
+    if override is None or not override.is_discrete_sweep():
+        return [word]
+    return [f"{override.get_key_element()}={one}" for one in override.sweep_string_iterator()]
 
 
 def _in_full(name: str, files: Mapping[str, Path]) -> str:

@@ -1,21 +1,27 @@
 """What `lookalike VERB --help` says: what the verb is for, examples, every setting with its sentence, bounds and choices.
 
 In: a verb, its settings type, the folder of YAML files. Out: text. Never: composes or runs anything, or imports what is slow.
+With an experiment named, as in `lookalike train experiment=losses --help`, the text is of that one: what it asks, and its arms.
 """
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
+from lookalike.settings import ConfigError
+
 WIDTH = 34
 LIBRARIES = {"pml": "pytorch-metric-learning"}  # what a name with a colon in it is of
 
 
-def teach(verb: str, kind: type, configs: Path) -> str:
-    """The help of one verb."""
+def teach(verb: str, kind: type, configs: Path, experiment: str = "") -> str:
+    """The help of one verb, or of one experiment."""
+    if experiment:
+        return "\n".join(_experiment(experiment, configs))
     file = configs / f"{verb}.yaml"
     said = yaml.safe_load(file.read_text("utf-8"))
     groups = {name: value for entry in said.pop("defaults") if isinstance(entry, dict) for name, value in entry.items()}
@@ -28,6 +34,11 @@ def teach(verb: str, kind: type, configs: Path) -> str:
         "",
         "  --cfg job           print what would be read, do nothing",
         "  -m setting=a,b      a sweep: one job for each value",
+        *(
+            ["  -m experiment=NAME  a study: every arm of it with every seed; or a search"]
+            if "experiment" in groups
+            else []
+        ),
         "  --hydra-help        what Hydra, which reads the settings, can do besides",
     ]
     return "\n".join(lines)
@@ -71,9 +82,75 @@ def _choice(name: str, default: Any, says: str, optional: bool, configs: Path) -
 
 
 def _experiments(groups: dict[str, Any], configs: Path) -> Iterator[str]:
-    if "experiment" in groups:
-        names = ", ".join(sorted(file.stem for file in (configs / "experiment").glob("*.yaml")))
-        yield _row("experiment=", f"settings of a named question: {names}")
+    if "experiment" not in groups:
+        return
+    yield _row("experiment=", "settings of a named question; experiment=NAME --help tells more of one:")
+    for name, file in _questions(configs).items():
+        study = _study(file, configs)
+        arms, seeds = len(study.get("arms", {})), len(study.get("seeds", []))
+        runs = f" (-m: {arms} arms{f' x {seeds} seeds' if seeds > 1 else ''})" if arms else ""
+        yield _row(f"  {name}", f"{' '.join(_says(file)[:1])}{runs or _searches(study)}")
+
+
+def _experiment(name: str, configs: Path) -> Iterator[str]:
+    """What an experiment asks, its arms or its space, and what to type."""
+    files = _questions(configs)
+    if name not in files:
+        near = get_close_matches(name, files, n=1, cutoff=0.4)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"experiment: there is no {name!r}; there are {', '.join(files)}{meant}")
+    study, run = _study(files[name], configs), f"lookalike train experiment={name} dataset=NAME"
+    yield f"experiment={name}"
+    yield from (f"  {line}" for line in _says(files[name]))
+    yield ""
+    if arms := study.get("arms", {}):
+        yield "arms, and the words that each stands for"
+        yield from (_row(arm, str(words)) for arm, words in arms.items())
+        seeds = ", ".join(map(str, study.get("seeds", []))) or "the seed alone"
+        yield from ("", f"  {run.replace('train', 'train -m')}    every arm with each of its seeds: {seeds}")
+        yield f"  {run} arm={next(iter(arms))}    one arm, one run"
+    elif space := study.get("space", {}):
+        yield "searched among"
+        yield from (_row(key, _shown_in_full(among)) for key, among in space.items())
+        yield from ("", f"  {run.replace('train', 'train -m')} study.trials={study.get('trials') or 20}")
+    else:
+        yield f"  {run}"
+    yield "  lookalike train --help    every setting"
+
+
+def _questions(configs: Path) -> dict[str, Path]:
+    """The files of experiments by the name that asks for each."""
+    root = configs / "experiment"
+    return {one.relative_to(root).with_suffix("").as_posix(): one for one in sorted(root.rglob("*.yaml"))}
+
+
+def _says(file: Path) -> list[str]:
+    """The comment of an experiment: what it asks."""
+    lines = [line for line in _opening(file) if not line.startswith("@package")]
+    return [line for line in lines if line]
+
+
+def _study(file: Path, configs: Path) -> dict[str, Any]:
+    """What an experiment says of its study, itself or by the files that it begins with."""
+    said = yaml.safe_load(file.read_text("utf-8")) or {}
+    told: dict[str, Any] = {}
+    for entry in said.get("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            told |= _study((configs if entry.startswith("/") else file.parent) / f"{entry.lstrip('/')}.yaml", configs)
+    return told | (said.get("study") or {})
+
+
+def _searches(study: dict[str, Any]) -> str:
+    space = study.get("space", {})
+    return f" (-m: a search among {', '.join(space)})" if space else ""
+
+
+def _shown_in_full(among: Any) -> str:
+    if not isinstance(among, dict):
+        return ", ".join(_shown(one) or "null" for one in among)
+    rest = ", ".join(name for name in ("log", "int") if among.get(name))
+    step = f" in steps of {among['step']}" if among.get("step") else ""
+    return f"{among['low']} to {among['high']}{step}{f' ({rest})' if rest else ''}"
 
 
 def _plain(hint: Any) -> Any:

@@ -6,20 +6,29 @@ Never: knows a network, computes again what is known, or trusts a file that is n
 Under `<root>/<model>/` lies a file for every so many pictures, named by the sha256 of its own bytes: its checksum. It
 holds the pictures' digests beside their features, so what one data set or split has paid for serves every other. All of
 it can be deleted at any time, and is computed again.
+
+Of several processes that lack features of one network, one computes and the others wait for it: they hold a lock in turn,
+which the system takes from a process that dies. On a disk that knows no locks each computes for itself: slower, and no harm.
 """
 
+import fcntl
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.files import write_bytes
+from lookalike.files import write_bytes, writing_to
 from lookalike.settings import DataError
 
 BATCHES = 16  # computed between two writes: what a kill can lose
+LOCK = (
+    ".lock"  # stays: were it removed, one who waits for the old file and one who makes a new one would both hold theirs
+)
 
 Features = NDArray[np.float32]
 Compute = Callable[[np.ndarray], np.ndarray]  # rows (n,), as positions in shas -> their features (n, W)
@@ -45,15 +54,44 @@ def cached_features(
     told = progress or (lambda _: None)
     position = {sha: row for row, sha in reversed(list(enumerate(shas)))}  # where each is first asked for
     known = _known(root / model, position)
-    missing = [sha for sha in dict.fromkeys(shas) if sha not in known]
-    told(len(shas) - len(missing))
+    if len(known) < len(position):
+        with _alone(root / model):
+            known |= _known(root / model, {sha: row for sha, row in position.items() if sha not in known})
+            missing = [sha for sha in dict.fromkeys(shas) if sha not in known]
+            told(len(shas) - len(missing))
+            for names, features in _made(missing, position, compute, batch, told):
+                _keep(root / model, names, features)
+                known.update(zip(names, features, strict=True))
+    else:
+        told(len(shas))
+    return np.stack([known[sha] for sha in shas])
+
+
+def _made(
+    missing: Sequence[str], position: Mapping[str, int], compute: Compute, batch: int, told: Callable[[int], None]
+) -> Iterator[tuple[Sequence[str], Features]]:
+    """The features of what is missing, as much at a time as one file holds."""
     for start in range(0, len(missing), batch * BATCHES):
         names = missing[start : start + batch * BATCHES]
         rows = np.array([position[sha] for sha in names])
-        features = np.concatenate(list(_computed(rows, compute, batch, told)))
-        _keep(root / model, names, features)
-        known.update(zip(names, features, strict=True))
-    return np.stack([known[sha] for sha in shas])
+        yield names, np.concatenate(list(_computed(rows, compute, batch, told)))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process computes for this folder, and keep the others waiting.
+
+    Not flock: that one is inherited by the workers a process forks, and they may outlive it.
+    """
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.lockf(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _computed(rows: np.ndarray, compute: Compute, batch: int, told: Callable[[int], None]) -> Iterator[Features]:
