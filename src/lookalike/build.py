@@ -184,16 +184,18 @@ def _is_random(said: Choice) -> bool:
 
 def untrained(said: Choice, pixels: Pixels, *, mirror: bool = False) -> tuple[Embed, Preprocessing]:
     """An embedder that learnt nothing here: what every trained one is held against. And what it wants of a picture."""
-    if EMBEDDERS[said.name] is color_histogram:
-        if mirror:
-            raise ConfigError("embedder=color_histogram sees no difference in a mirror image; leave mirror out")
-        return color(said), _as_it_is(pixels)
     made = untrained_network(said, pixels, mirror=mirror)
-    return as_callable(made), made.preprocessing
+    if made is not None:
+        return as_callable(made), made.preprocessing
+    if mirror:
+        raise ConfigError("embedder=color_histogram sees no difference in a mirror image; leave mirror out")
+    return color(said), _as_it_is(pixels)
 
 
-def untrained_network(said: Choice, pixels: Pixels, *, mirror: bool = False) -> Embedder:
-    """A network that learnt nothing here."""
+def untrained_network(said: Choice, pixels: Pixels, *, mirror: bool = False) -> Embedder | None:
+    """The network of an embedder that learnt nothing here; None where there is none in it."""
+    if EMBEDDERS[said.name] is color_histogram:
+        return None
     network = _backbone(EMBEDDERS[said.name](**said.options), pixels)
     return Embedder(network, head.identity(network.width), preprocessing(pixels, network), mirror=mirror)
 

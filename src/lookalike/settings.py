@@ -251,7 +251,9 @@ class Study:
     seeds: list[int] = setting(list, "each arm is run once with each of these; [] is the seed alone")
     space: dict[str, Any] = setting(dict, "for Optuna, by setting: [a, b, c], or {low: 1e-5, high: 1e-3, log: true}")
     trials: int = setting(0, "runs of a search in all, those of earlier sessions counted", least=0, most=100_000)
-    storage: str = setting("", 'where a search is remembered; "" is SQLite under paths.runs, a database URL serves many')
+    storage: str = setting(
+        "", 'where a search is remembered; "" is SQLite under paths.runs, a database URL serves many'
+    )
     pool: int = setting(1, "runs at once, each in a process of its own; they share cached features", least=1, most=256)
 
 
@@ -261,7 +263,9 @@ class Train(Measure):
 
     name: str = setting("run", "the run's name: its folder under paths.runs", folder=True)
     dataset: str = setting(..., "a data set: its name (newest version), or name@version")
-    learn: str = setting("", 'what makes twins while learning: product, style, category, brand, an attribute; "" is match')
+    learn: str = setting(
+        "", 'what makes twins while learning: product, style, category, brand, an attribute; "" is match'
+    )
     pixels: Pixels = setting(Pixels, "how a photograph becomes pixels")
     backbone: Choice = setting(..., "the network that sees")
     head: Choice = setting(..., "what turns features into the embedding")
@@ -302,7 +306,9 @@ class Train(Measure):
 
     def __post_init__(self) -> None:
         if self.soup and self.epochs:
-            raise ValueError(f"soup={self.soup} averages runs that stand, and epochs={self.epochs} trains another; add epochs=0")
+            raise ValueError(
+                f"soup={self.soup} averages runs that stand, and epochs={self.epochs} trains another; add epochs=0"
+            )
         if not self.epochs and self.blend and not self.soup:
             raise ValueError(
                 "blend mixes trained weights with pretrained ones, and epochs=0 trains none; leave blend out"
@@ -325,6 +331,7 @@ class Evaluate(Measure):
     embedder: Choice | None = setting(None, "instead of a run, something that learnt nothing here")
     dataset: str = setting("", 'a data set; "" takes the run\'s own')
     split: Literal["train", "val", "test", "all"] = setting("test", "which pictures are measured")
+    naming: str = setting("", 'name this column of each query (a brand) by a vote of its 5 nearest; "" names none')
     judgements: str = setting("", "a CSV of what people judged: rows head, close, far; pictures or products by id")
     pixels: Pixels | None = setting(None, "for an untrained embedder; a run brings its own")
     mirror: bool = setting(False, "for an untrained network: average with the mirror image; a run brings its own")
@@ -334,7 +341,7 @@ class Evaluate(Measure):
 
     def __post_init__(self) -> None:
         if bool(self.run) == bool(self.embedder):
-            raise ValueError("give exactly one of run=RUN and embedder=pretrained|color_histogram|random")
+            raise ValueError("give exactly one of run=RUN and embedder=pretrained|color_histogram|random|vectors")
         if self.embedder and not self.dataset:
             raise ValueError("an untrained embedder needs dataset=NAME")
         if self.run and (self.pixels or self.mirror):

@@ -9,9 +9,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lookalike.build import TABLES
+from lookalike.cli import sweep, tune
 from lookalike.cli.door import read
 from lookalike.cli.main import VERBS, configs
-from lookalike.cli.overrides import ready
+from lookalike.cli.overrides import entries, ready
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ENOUGH = {  # what a verb must be told
@@ -24,10 +25,12 @@ ENOUGH = {  # what a verb must be told
     "catalog": (),
     "shop": (),
     "doctor": (),
+    "compare": ("runs=[x]",),
+    "report": ("run=x",),
 }
 VERB_OF = {"shop": "scrape", "adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
 GROUPS = [(group, file.stem) for group in TABLES for file in sorted((CONFIGS / group).glob("*.yaml"))]
-EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
+EXPERIMENTS = list(entries(CONFIGS / "experiment"))  # also those in folders: legacy/roxanne
 
 
 def settings_of(verb, *words):
@@ -39,7 +42,8 @@ def settings_of(verb, *words):
 
 
 def test_each_file_is_a_verbs_a_groups_or_an_experiments():
-    known = {f"{verb}.yaml" for verb in VERBS} | {f"{group}/{name}.yaml" for group, name in GROUPS} | {"_quiet.yaml"}
+    known = {f"{verb}.yaml" for verb in VERBS} | {f"{group}/{name}.yaml" for group, name in GROUPS}
+    known |= {"_quiet.yaml", "_head_only.yaml", "_fine_tuned.yaml"}  # what several begin with
     known |= {f"experiment/{name}.yaml" for name in EXPERIMENTS}
     assert {str(file.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml")} == known
     assert configs() == CONFIGS
@@ -63,15 +67,28 @@ def test_every_entry_of_every_group_can_be_chosen(group, name):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_is_named_as_its_file(name):
-    assert settings_of("train", f"experiment={name}").name == name
+    assert settings_of("train", f"experiment={name}").name == Path(name).name
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_arm_of_every_experiment_and_every_end_of_a_space_can_be_read(name):
+    asked = sweep.asked(["-m", f"experiment={name}", "dataset=x"], CONFIGS)
+    if isinstance(asked, sweep.Search):
+        assert tune.checked(asked, tune.space_of(asked.study.space)).name == name
+    elif isinstance(asked, sweep.Question):
+        assert [job.settings.name for job in asked.jobs] == [
+            f"{Path(name).name}-{job.settings.arm}" for job in asked.jobs
+        ]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_survives_an_epoch(lookalike, shop, name):
     quick = ("pixels.size=32", "batch.products=4", "epochs=1", "backbone=timm", "backbone.model=test_resnet")
     anyone = ("dataset=toy", 'query_view=""', 'gallery_view=""')
-    lookalike("train", f"experiment={name}", *quick, *anyone, at=shop)
-    (told,) = (shop / "runs" / name).glob("*/metrics.json")
+    arms = list(settings_of("train", f"experiment={name}").study.arms)
+    lookalike("train", f"experiment={name}", *[f"arm={arm}" for arm in arms[-1:]], *quick, *anyone, at=shop)
+    folder = "-".join([Path(name).name, *arms[-1:]])
+    (told,) = (shop / "runs" / folder).glob("*/metrics.json")
     assert 0 <= json.loads(told.read_text())["test"]["recall@1"]["value"] <= 1
 
 

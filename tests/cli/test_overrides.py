@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import QuotedString
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lookalike.cli.overrides import ready
+from lookalike.cli.overrides import behind, combinations, entries, key_of, ready
 from lookalike.settings import Import, Train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -50,7 +50,7 @@ def test_an_unknown_choice_of_a_setting_is_left_to_the_door_too():
 
 def test_an_experiment_that_is_not_there_is_named_with_those_that_are():
     (fault,) = faults(Train, "experiment=quickstrt")
-    there = ", ".join(sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml")))
+    there = ", ".join(entries(CONFIGS / "experiment"))
     assert fault == f"experiment: there is no 'quickstrt'; there are {there}; did you mean 'quickstart'?"
 
 
@@ -145,3 +145,28 @@ def test_flags_of_hydra_and_their_values_pass():
 def test_what_one_who_knows_hydra_wrote_passes():
     words = ["+new=1", "++loss.margin=2", "~head", "hydra.verbose=true", "name='quoted'"]
     assert given_to_hydra(Train, *words) == words
+
+
+def test_an_experiment_in_a_folder_of_its_own_is_chosen_by_its_path():
+    assert "legacy/roxanne" in entries(CONFIGS / "experiment")
+    assert given_to_hydra(Train, "experiment=legacy/roxanne") == ["experiment=legacy/roxanne"]
+    (fault,) = faults(Train, "experiment=legacy/roxane")
+    assert fault.endswith("did you mean 'legacy/roxanne'?")
+
+
+@pytest.mark.parametrize("word", ["loss.margin=1", "+loss.margin=1", "++loss.margin=a=b", "~loss.margin"])
+def test_a_word_tells_what_it_is_about(word):
+    assert key_of(word) == "loss.margin"
+
+
+def test_a_choice_that_the_user_makes_takes_away_an_arms_choice_and_its_options():
+    arm = ["loss=contrastive", "loss.margin=0.5", "epochs=3"]
+    assert behind(arm, ["loss=supcon"], CONFIGS) == ["epochs=3", "loss=supcon"]
+    assert behind(arm, ["loss.margin=1"], CONFIGS) == [*arm, "loss.margin=1"]
+    assert behind(arm, ["~loss"], CONFIGS) == ["epochs=3", "~loss"]
+
+
+def test_words_that_sweep_make_a_job_of_every_value_with_every_other():
+    assert combinations(["a=1", "seed=0,1", "++name='x,y'", "epochs=range(1,3)"]) == [
+        ["a=1", f"seed={seed}", "++name='x,y'", f"epochs={epochs}"] for seed in (0, 1) for epochs in (1, 2)
+    ]

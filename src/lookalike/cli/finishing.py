@@ -4,6 +4,8 @@ In: a training's parts and tables. Out: an embedder that has begun, or is finish
 Never: sees test, but for the baseline's figure; learns by gradient; writes a run's folder.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,17 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lookalike import build
+from lookalike import build, files
 from lookalike.catalog.versions import DataSet
+from lookalike.cli import places
 from lookalike.cli.learning import Parts, Tables
 from lookalike.cli.measuring import Score, features, protocol_of, vectors
 from lookalike.data.sampler import pictures_of
 from lookalike.models.closed import Affine, Fit
-from lookalike.models.embedder import Embedder, as_callable, head_of, joined
+from lookalike.models.embedder import Embedder, as_callable, features_digest, head_of, joined
 from lookalike.retrieval.dial import best
 from lookalike.retrieval.evaluation import evaluate
 from lookalike.retrieval.protocol import coded, matched
 from lookalike.settings import Choice, ConfigError, DataError, Train
+from lookalike.tracking import record
 from lookalike.training.blend import blend
 from lookalike.training.soup import Soup, greedy
 
@@ -65,10 +69,14 @@ def before(settings: Train, embedder: Embedder) -> State:
 def souped(settings: Train, ready: Parts, tables: Tables, states: Mapping[str, State]) -> Soup:
     """The average of some runs' weights that val likes, each measured as it would be kept: finished anew."""
     own = set(ready.embedder.state_dict())
-    bare = {run: {name: one for name, one in state.items() if not name.startswith(FINISH)} for run, state in states.items()}
+    bare = {
+        run: {name: one for name, one in state.items() if not name.startswith(FINISH)} for run, state in states.items()
+    }
     for run, state in bare.items():
         if set(state) != own:
-            raise DataError(f"soup={settings.soup}: {run} has another backbone or head than this one; give its own settings")
+            raise DataError(
+                f"soup={settings.soup}: {run} has another backbone or head than this one; give its own settings"
+            )
 
     def settled(state: State) -> float:
         _take(ready.embedder, state)
@@ -77,7 +85,9 @@ def souped(settings: Train, ready: Parts, tables: Tables, states: Mapping[str, S
     return greedy(bare, settled)
 
 
-def weight_of_color(settings: Train, dataset: DataSet, ready: Parts, tables: Tables) -> tuple[float, dict[float, float]]:
+def weight_of_color(
+    settings: Train, dataset: DataSet, ready: Parts, tables: Tables
+) -> tuple[float, dict[float, float]]:
     """The weight beside the finished shape that val likes best, and what it says of each."""
     val, wanted = tables["val"], ready.embedder.preprocessing
     shape = vectors(as_callable(ready.embedder), val, wanted, settings.paths)
@@ -105,11 +115,28 @@ def finish(settings: Train, ready: Parts, trained: State, pretrained: State, tab
 def baseline(settings: Train, dataset: DataSet, ready: Parts, tables: Tables) -> dict[str, Any]:
     """What the untrained backbone gives with nothing but a closed form behind it: what learning must beat. {} where none can be.
 
-    To be asked before the training. Its features are kept, so a second run on these pictures pays nothing for it.
+    To be asked before the training. It is kept beside its features, so a second run on these pictures pays nothing for it.
     """
     labels = coded(matched(tables["train"], settings.match))  # not what a class transfer learns
     if not len(pictures_of(labels)):
         return {}
+    place = places.features(settings.paths) / features_digest(ready.embedder)
+    kept = place / f"baseline-{_asked(settings, dataset, tables)}.json"
+    if not kept.exists():
+        files.write_json(kept, _baseline(settings, dataset, ready, tables, labels))
+    told: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+    return told
+
+
+def _asked(settings: Train, dataset: DataSet, tables: Tables) -> str:
+    """A digest of all that a baseline depends on besides the features of each picture."""
+    weight = settings.color_weight if isinstance(settings.color_weight, float) else 0.0
+    protocol = protocol_of(settings, dataset, "test").told()
+    said = [record.code(), dataset.label, weight, protocol, {split: len(table) for split, table in tables.items()}]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _baseline(settings: Train, dataset: DataSet, ready: Parts, tables: Tables, labels: np.ndarray) -> dict[str, Any]:
     seen = {split: features(ready.embedder, table, settings.paths) for split, table in tables.items()}
     room = build.room_for(BASELINE, seen["val"].shape[1])
     fit, value = _best(build.closed_forms(BASELINE, seen["train"], labels), room, seen["val"], ready.score)

@@ -4,8 +4,8 @@ In: settings and ready-made parts. Out: values. Never: prints anything but a pro
 """
 
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,14 @@ from lookalike.data.features import cached_features
 from lookalike.models.embedder import Embed, Embedder, embed_all, features_digest, features_of, joined
 from lookalike.models.preprocessing import Preprocessing
 from lookalike.reporting.neighbours import neighbours
-from lookalike.retrieval.evaluation import Evaluation, map_at_r
+from lookalike.retrieval.evaluation import Evaluation, Figure, map_at_r
+from lookalike.retrieval.products import HOWS, by_product, several_views
 from lookalike.retrieval.protocol import Protocol, matched, protocol_for
 from lookalike.settings import DataError, Measure, Paths
 
 Score = Callable[[np.ndarray], float]  # unit vectors (N, D) of a split's pictures -> what is to be made large
-TIMED: Final = 256  # pictures at most: what one costs is soon known
-BATCH: Final = 64  # pictures embedded at once
+TIMED: Final = 64  # pictures at most: what one costs is soon known
+WARM: Final = 8  # embedded before the clock starts, as the first pay for what is made but once
 
 
 def pictures(dataset: DataSet, split: str) -> pl.DataFrame:
@@ -123,12 +124,12 @@ def protocol_of(settings: Measure, dataset: DataSet, split: str) -> Protocol:
 def cost_of(embed: Embed, seen: np.ndarray, embedder: Embedder | None, found: np.ndarray) -> dict[str, float]:
     """What one picture costs to embed and to keep. seen (N, S, S, 3), its vectors found (N, D); embedder: None has no weights.
 
-    Timed after a first batch, which pays for what is made but once; decoding is not the embedder's and is left out.
+    Decoding is not the embedder's, and is left out.
     """
     few = np.array(seen[:TIMED])
-    embed_all(embed, few[:BATCH], batch=BATCH)
+    embed_all(embed, few[:WARM])
     began = time.perf_counter()
-    embed_all(embed, few, batch=BATCH)
+    embed_all(embed, few)
     seconds = time.perf_counter() - began
     weights = embedder.state_dict().values() if embedder is not None else ()
     return {
@@ -136,3 +137,21 @@ def cost_of(embed: Embed, seen: np.ndarray, embedder: Embedder | None, found: np
         "megabytes": sum(one.nbytes for one in weights) / 1e6,
         "dimensions": found.shape[1],
     }
+
+
+def products_of(
+    found: np.ndarray, table: pl.DataFrame, protocol: Protocol, *, seed: int = 0
+) -> dict[str, dict[str, Figure]]:
+    """What is found where the views of a product answer as one, by the way of joining them. found (N, D) unit vectors.
+
+    {} where no product has two views to join, and where a search other than the exact one put pictures in its own order.
+    """
+    if protocol.search != "exact" or not several_views(table, protocol):
+        return {}
+    return {how: by_product(found, table, protocol, how, seed=seed) for how in HOWS}
+
+
+def products_told(products: Mapping[str, Mapping[str, Figure]]) -> dict[str, Any]:
+    """As metrics.json holds them; {} for none."""
+    told = {how: {name: one.told() for name, one in figures.items()} for how, figures in products.items()}
+    return {"products": told} if told else {}

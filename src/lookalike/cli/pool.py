@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import TextIOBase
 from pathlib import Path
 from types import FrameType
@@ -42,6 +42,9 @@ class Ended:
     metrics: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+STOPPED_HERE = Ended(code=STOPPED, why="stopped")
+
+
 def stood(settings: Train) -> Ended | None:
     """The run with these very settings that was finished before; None where there is none."""
     from lookalike.catalog import versions  # only now: the faults of a command line are to be told at once
@@ -60,13 +63,27 @@ def work(settings: Train) -> Ended:
         if not settings.again and (found := stood(settings)):
             return found
         code = train.run(settings)
-        found = stood(settings)
-        return replace(found, stood=False) if found else Ended(code=code)
+        return _left(settings) or Ended(code=code)
     except LookalikeError as wrong:
         return Ended(code=wrong.exit_code, why=str(wrong))
     except Exception as wrong:  # a fault of ours: its trace is shown, and the next run is begun
         traceback.print_exc()
         return Ended(code=1, why=f"{type(wrong).__name__}: {wrong}")
+
+
+def _left(settings: Train) -> Ended | None:
+    """What a run has just left, whatever became of the code's files meanwhile."""
+    from lookalike.tracking import record
+
+    asked = record.what(record.plain(settings))
+    for one in sorted((Path(settings.paths.runs) / settings.name).glob("*/metrics.json"), key=_written, reverse=True):
+        if record.what(record.settings_of(one.parent)) == asked:
+            return Ended(folder=str(one.parent), metrics=record.metrics_of(one.parent))
+    return None
+
+
+def _written(file: Path) -> float:
+    return file.stat().st_mtime
 
 
 class Workers:
@@ -99,7 +116,7 @@ class Workers:
         try:
             ended = lane.submit(_work_there, settings, label).result()
         except BrokenProcessPool:
-            lane, ended = _lane(), Ended(code=1, why=DIED)
+            lane, ended = _lane(), STOPPED_HERE if self.stopping.is_set() else Ended(code=1, why=DIED)
         finally:
             self._lanes.put(lane)
         if ended.code == STOPPED:
@@ -184,7 +201,7 @@ def _work_there(settings: Train, label: str) -> Ended:
             with redirect_stderr(Prefixed(sys.stderr, f"{label}: ")):
                 return work(settings)
         except KeyboardInterrupt:
-            return Ended(code=STOPPED, why="stopped")
+            return STOPPED_HERE
 
 
 @contextmanager

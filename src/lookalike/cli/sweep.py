@@ -19,9 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lookalike import build
 from lookalike.cli import door, show
-from lookalike.cli.main import FLAGS_WITH_VALUE
+from lookalike.cli.main import FLAGS_WITH_VALUE, STOPPED
 from lookalike.cli.overrides import SWEEP, behind, combinations, entries, key_of, ready
-from lookalike.cli.pool import STOPPED, Ended, Workers, stood
+from lookalike.cli.pool import Ended, Workers, stood
 from lookalike.settings import ConfigError, Study, Train
 
 SHOWS = (
@@ -104,7 +104,8 @@ def asked(words: Sequence[str], configs: Path) -> list[str] | Question | Search:
 
 def run(question: Question) -> int:
     """Run what is missing of a study, show them all in one table, and answer the worst exit code."""
-    jobs, ended = question.jobs, [None for _ in question.jobs]
+    jobs = question.jobs
+    ended: list[Ended | None] = [None] * len(jobs)
     if question.plan:
         _show(jobs, [None if job.settings.again else stood(job.settings) for job in jobs])
         return 0
@@ -137,26 +138,35 @@ def _run(question: Question, ended: list[Ended | None]) -> None:
 def _show(jobs: Sequence[Job], ended: Sequence[Ended | None]) -> None:
     """The table, and how to compare."""
     swept = any(job.swept for job in jobs)
-    columns = ("run", "seed", *["setting"] * swept, "val map@r", "test recall@1", "95 % interval", "minutes", "")
+    arms = any(job.settings.arm for job in jobs)
+    columns = (
+        "arm" if arms else "run",
+        "seed",
+        *["setting"] * swept,
+        "val map@r",
+        "test recall@1 (95 %)",
+        "minutes",
+        "",
+    )
     rows = [
-        (job.settings.name, job.settings.seed, *[job.swept] * swept, *_figures(one), _how(one))
+        (job.settings.arm or job.settings.name, job.settings.seed, *[job.swept] * swept, *_figures(one), _how(one))
         for job, one in zip(jobs, ended, strict=True)
     ]
     count = sum(one is not None and not one.code for one in ended)
-    show.table(f"{count} of {len(jobs)} runs stand", columns, rows)
+    title = jobs[0].settings.name.removesuffix(f"-{jobs[0].settings.arm}")
+    show.table(f"{title}: {count} of {len(jobs)} runs stand", columns, rows)
     if told := _compare(jobs, ended):
         show.out.print(f"compare them: {told}\n", markup=False)
 
 
 def _figures(one: Ended | None) -> tuple[str, ...]:
-    """Val map@r, test recall@1 and its interval, minutes."""
+    """Val map@r, test recall@1 with its interval, minutes."""
     if one is None or not one.metrics:
-        return ("-",) * 4
+        return ("-",) * 3
     told = one.metrics["test"]["recall@1"]
     return (
         f"{one.metrics['val']['map@r']['value']:.3f}",
-        f"{told['value']:.3f}",
-        f"{told['ci95'][0]:.3f} to {told['ci95'][1]:.3f}",
+        f"{told['value']:.3f} ({told['ci95'][0]:.3f} to {told['ci95'][1]:.3f})",
         f"{one.metrics['cost']['training_minutes']:.1f}",
     )
 
@@ -166,7 +176,7 @@ def _how(one: Ended | None) -> str:
         return "to be done"
     if one.code:
         return "stopped" if one.code == STOPPED else f"failed: {one.why.splitlines()[0] if one.why else one.code}"
-    return "stood already" if one.stood else "done"
+    return "stood" if one.stood else "done"
 
 
 def _compare(jobs: Sequence[Job], ended: Sequence[Ended | None]) -> str:
@@ -301,10 +311,10 @@ def _jobs(arm: str, text: str, study: Study, own: Sequence[str], configs: Path) 
     varied = {key_of(values[0]) for values in _sweeps(words.given)} - {"seed"}
     for one in combinations(_given(words.given)):
         swept = " ".join(word.lstrip("+") for word in one if key_of(word) in varied)
-        said = _composed(one, configs)
+        composed = _composed(one, configs)
         for seed in seeds:
             told = {} if seed is None else {"seed": seed}
-            yield Job(settings=_read(said, words.faults, told, arm), swept=swept)
+            yield Job(settings=_read(composed, words.faults, told, arm), swept=swept)
 
 
 def _words_of(text: str) -> list[str]:

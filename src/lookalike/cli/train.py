@@ -29,6 +29,8 @@ from lookalike.cli.measuring import (
     neighbours_of,
     picture_of,
     pictures,
+    products_of,
+    products_told,
     protocol_of,
     squares,
     twins_of,
@@ -113,7 +115,9 @@ def _train(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirr
             measured = {split: _measured(settled, dataset, tables, ready, split) for split in ("val", "test")}
             test = measured["test"].evaluation
             cost = _cost(settled, measured["test"], tables["test"], ready)
-            metrics = _metrics(settings, measured, learnt, book) | {"cost": {**_spent(settings, learnt), **cost}}
+            products = products_told(products_of(measured["test"].found, tables["test"], test.protocol))
+            costs = {"cost": {**_spent(settings, learnt), **cost}}
+            metrics = _metrics(measured, learnt, book) | products | costs
             _draw(settings, book, test, tables, ready, metrics)
             book.finish(metrics, test.table)
             seen = picture_of(tables["test"], ready.embedder.preprocessing, settings.paths)
@@ -189,7 +193,7 @@ def _color(settings: Train, dataset: DataSet, tables: Tables, ready: Parts) -> t
 def _runs_of(settings: Train) -> dict[str, Mapping[str, Tensor]]:
     """The weights of the runs that a soup is made of, by folder."""
     (found,) = entries([settings.soup], Path(settings.paths.runs))
-    states = {}
+    states: dict[str, Mapping[str, Tensor]] = {}
     for folder in found.folders:
         checkpoint, sha256 = record.checkpoint_of(folder)
         must_be(checkpoint, sha256)
@@ -262,7 +266,7 @@ def _spent(settings: Train, learnt: Learnt) -> dict[str, float]:
     return {"training_minutes": learnt.minutes, "threads": settings.threads}
 
 
-def _metrics(settings: Train, measured: Mapping[str, Measured], learnt: Learnt, book: Record) -> dict[str, Any]:
+def _metrics(measured: Mapping[str, Measured], learnt: Learnt, book: Record) -> dict[str, Any]:
     fitted = learnt.fitted
     chosen = {"epoch": fitted.best_epoch + 1, "epochs": fitted.epochs, "value": fitted.best_score} if fitted else {}
     return {

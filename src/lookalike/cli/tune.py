@@ -25,7 +25,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from lookalike.cli import show
-from lookalike.cli.pool import STOPPED, Workers, stood
+from lookalike.cli.main import STOPPED
+from lookalike.cli.pool import Workers, stood
 from lookalike.cli.sweep import Search, typed
 from lookalike.settings import ConfigError, DataError, Train
 from lookalike.tracking import record
@@ -39,8 +40,8 @@ Space = Mapping[str, BaseDistribution]
 
 def run(search: Search) -> int:
     """Go on until `study.trials` in all are finished; then tell the best."""
-    space = _space(search.study.space)
-    base = _checked(search, space)
+    space = space_of(search.study.space)
+    base = checked(search, space)
     stood(base)  # a data set that is not there is said now
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _opened(search, base)
@@ -60,7 +61,7 @@ def objective(metrics: Mapping[str, Any]) -> float:
 # The space
 
 
-def _space(said: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+def space_of(said: Mapping[str, Any]) -> dict[str, BaseDistribution]:
     """What may be chosen, for each setting; every fault of it is told at once."""
     found, faults = {}, []
     for key, among in said.items():
@@ -100,7 +101,7 @@ def _ends(one: BaseDistribution) -> list[Any]:
     return [one.low, one.high]
 
 
-def _checked(search: Search, space: Space) -> Train:
+def checked(search: Search, space: Space) -> Train:
     """The settings of a search's first corner; every fault of every value is told at once."""
     ends = {key: _ends(one) for key, one in space.items()}
     corner = {key: values[0] for key, values in ends.items()}
@@ -299,8 +300,14 @@ def _is_gone(trial: FrozenTrial) -> bool:
     """Whether an open trial's process is no more: on this machine the system knows; another has not been heard of for long."""
     told = trial.user_attrs
     if told.get("host") != HERE["host"]:
-        return time.time() - told.get("seen", 0) > SILENT
-    return told["process"] == HERE["process"] or not Path("/proc", str(told["process"])).exists()
+        return time.time() - float(told.get("seen", 0)) > SILENT
+    try:
+        os.kill(int(told["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's, who got the number after it
+        return True
+    return bool(told["process"] == HERE["process"])
 
 
 # What is shown
@@ -311,17 +318,17 @@ def _show(search: Search, base: Train, study: optuna.Study) -> None:
     trials = _settled(study)
     done = sorted((one for one in trials if one.state is TrialState.COMPLETE), key=lambda one: -(one.value or 0.0))
     names = list(search.study.space)
-    rows = [(one.number + 1, *(_short(one.params[name]) for name in names), f"{one.value:.4f}") for one in done]
-    failed = [
-        (one.number + 1, *(_short(one.params.get(name)) for name in names), "failed")
-        for one in trials
-        if "why" in one.user_attrs
+    failed = [one for one in trials if one.state is TrialState.FAIL]
+    rows = [
+        (
+            one.number + 1,
+            *(_short(one.params.get(name)) for name in names),
+            _short(one.value) if one in done else "failed",
+        )
+        for one in (*done, *failed)
     ]
-    show.table(
-        f"{len(trials)} of {search.study.trials} trials of {base.name} are finished",
-        ("trial", *names, OBJECTIVE),
-        [*rows, *failed],
-    )
+    title = f"{len(trials)} of {search.study.trials} trials of {base.name} are finished"
+    show.table(title, ("trial", *names, OBJECTIVE), rows)
     for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         show.out.print(f"trial {one.number + 1} is worked on by {one.user_attrs.get('host')}", markup=False)
     if done:

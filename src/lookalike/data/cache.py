@@ -70,8 +70,9 @@ def decoded(
 ) -> Squares:
     """The pictures (N, size, size, 3), N = len(shas), mapped from under `root`; made from `pictures` at the first call.
 
-    mask: all but the product is painted white. progress is told how many more pictures are ready. Processes that fork share the map's memory. One that is spawned
-    should call this again, which maps at once: to pickle the array, like any numpy memmap, is to copy every pixel.
+    mask: all but the product is painted white. progress is told how many more pictures are ready. Processes that fork
+    share the map's memory. One that is spawned should call this again, which maps at once: to pickle the array, like any
+    numpy memmap, is to copy every pixel.
     """
     if not shas:
         return np.empty((0, size, size, 3), np.uint8)

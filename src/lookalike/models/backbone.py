@@ -85,7 +85,7 @@ def _packed(number: int) -> Path:
 
 
 def small(*, weights: str = RANDOM, pooling: Pooling = "own") -> Backbone:
-    """Four convolutions, each half as wide and twice as deep as the one before: for pictures of 50 pixels, to be trained from nothing."""
+    """Four convolutions, each half as wide as the last and twice as deep: for pictures of 50 pixels, trained from nothing."""
     depths = (3, 32, 64, 128, 256)
     blocks = [_block(before, after) for before, after in itertools.pairwise(depths)]
     network = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())

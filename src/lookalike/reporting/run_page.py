@@ -33,14 +33,14 @@ def render(
         title=title,
         metrics=metrics,
         figures=figures,
-        choices=_choices(metrics["chosen"]),
+        choices=choices(metrics["chosen"]),
         curves=_svg(history) if history else "",
         environment=environment,
         neighbours=base64.b64encode(neighbours).decode(),
     )
 
 
-def _choices(chosen: Mapping[str, Any]) -> dict[str, str]:
+def choices(chosen: Mapping[str, Any]) -> dict[str, str]:
     """What val chose, in words."""
     said = {"beginning": chosen["start"]} if chosen.get("start") else {}
     if "epoch" in chosen:

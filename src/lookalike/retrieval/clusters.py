@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from lookalike.retrieval.search import NOBODY, Ask, Neighbours, Search, compared, most_alike, nearest
-from lookalike.settings import ConfigError, DataError
+from lookalike.settings import ConfigError
 
 FEWEST = 9  # pictures a cluster, on average: with fewer, a centroid is little more than one of its pictures
 ROUNDS = 20  # of k-means
@@ -28,6 +28,7 @@ class Parts:
 def clusters(*, clusters: int = 100, probes: int = 1, seed: int = 0) -> Search:
     """Spherical k-means of the gallery; each query is compared with the pictures of its `probes` nearest clusters.
 
+    A small gallery has fewer, one for each FEWEST pictures: one run's val and test may have other numbers of them.
     With as many probes as clusters it brings what the exact search brings.
     """
     if clusters < 1 or not 1 <= probes <= clusters:
@@ -59,12 +60,8 @@ def clusters(*, clusters: int = 100, probes: int = 1, seed: int = 0) -> Search:
 
 
 def parted(gallery: np.ndarray, count: int, seed: int) -> Parts:
-    """The gallery in so many clusters. gallery (N, D)."""
-    if len(gallery) < FEWEST * count:
-        raise DataError(
-            f"search.clusters={count}: a gallery of {len(gallery)} pictures is too small, a cluster should hold {FEWEST} "
-            f"or more; give search.clusters={max(1, len(gallery) // FEWEST)} or fewer, or search=exact"
-        )
+    """The gallery in so many clusters, or in fewer where it has not FEWEST pictures for each. gallery (N, D)."""
+    count = max(1, min(count, len(gallery) // FEWEST))
     means = faiss.Kmeans(
         gallery.shape[1], count, niter=ROUNDS, seed=seed, spherical=True, min_points_per_centroid=1, verbose=False
     )

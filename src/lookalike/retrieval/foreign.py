@@ -1,12 +1,16 @@
 """Vectors that another program made: read from its file, and put beside a table's pictures by their ids.
 
 In: an .npz file with the arrays `images` (N,) and `vectors` (N, D), or a .parquet file with the columns `image` and `vector`
-(a list of numbers). Out: unit vectors in a table's order. Never: unpickles, or joins by position.
+(a list of numbers); beside it, if its maker knows, a .json with name, seed and training_minutes. Out: unit vectors in a
+table's order. Never: unpickles, or joins by position.
 """
 
+import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -14,6 +18,7 @@ import polars as pl
 from lookalike import files
 from lookalike.settings import ConfigError, DataError
 
+TOLD: Final[dict[str, Callable[[Any], Any]]] = {"name": str, "seed": int, "training_minutes": float}
 SAYS = "an .npz file with arrays `images` and `vectors`, or a .parquet file with columns `image` and `vector`"
 
 
@@ -25,6 +30,7 @@ class Foreign:
     sha256: str
     images: pl.Series  # (N,) ids, none twice
     vectors: np.ndarray  # (N, D) float32
+    told: dict[str, Any]  # those of TOLD that its maker says
 
     def of(self, table: pl.DataFrame) -> np.ndarray:
         """The vectors of a table's pictures, in its order; a DataError where some are missing."""
@@ -36,7 +42,8 @@ class Foreign:
                 f"{self.path}: has no vector for {len(missing)} of {len(table)} pictures, such as {missing[0]!r}; it has "
                 f"{len(self.images)}, such as {self.images[0]!r}. Embed them too, each under the data set's image id"
             )
-        return self.vectors[found["row"].to_numpy()]
+        rows_of_table = found["row"].to_numpy()
+        return np.ascontiguousarray(self.vectors[rows_of_table])
 
 
 def read(*, file: str = "") -> Foreign:
@@ -55,13 +62,32 @@ def read(*, file: str = "") -> Foreign:
     ids = pl.Series(images.astype(str), dtype=pl.String)
     twice = ids.filter(ids.is_duplicated())
     if len(twice):
-        raise DataError(f"{path}: {twice.n_unique()} images have several vectors, such as {twice[0]!r}; keep one of each")
-    return Foreign(path=path, sha256=files.sha256_of(path), images=ids, vectors=_unit(path, ids, vectors))
+        raise DataError(
+            f"{path}: {twice.n_unique()} images have several vectors, such as {twice[0]!r}; keep one of each"
+        )
+    return Foreign(
+        path=path, sha256=files.sha256_of(path), images=ids, vectors=_unit(path, ids, vectors), told=_told(path)
+    )
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What lies beside it: the method's name, the seed, the minutes of training; {} where nothing does."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return {}
+    try:
+        said = json.loads(beside.read_text("utf-8"))
+        kept = {name: kind(said[name]) for name, kind in TOLD.items() if name in said}
+    except (ValueError, TypeError, AttributeError, OSError) as wrong:
+        raise DataError(
+            f"{beside}: cannot be read ({wrong}); give an object with name, a whole seed and training_minutes, or remove it"
+        ) from None
+    return kept
 
 
 def _npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             return held["images"], held["vectors"]
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as wrong:
         told = " ".join(str(wrong).split())

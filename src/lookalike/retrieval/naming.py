@@ -94,9 +94,7 @@ def named(
     )
 
 
-def _called(
-    vectors: np.ndarray, asked: Sides, queries: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _called(vectors: np.ndarray, asked: Sides, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Of each query a picture that bears the name it is called by, and the share of the votes for that name. (Q,), (Q,)"""
     ask = exact(np.ascontiguousarray(vectors[asked.answers], np.float32), asked.apart[asked.answers])
     few = max(1, HELD // k**2)

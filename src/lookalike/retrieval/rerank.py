@@ -1,7 +1,7 @@
 """Searches that look twice: a query joined with its nearest, and an order that minds the company which pictures keep.
 
-In: options. Out: a `Search` each. Never: sees a label, holds a full distance matrix, or lets what is left out for a query
-be counted among its neighbours.
+In: options. Out: a `Search` each. Never: sees a label, holds a full distance matrix, or counts what is left out for a
+query among its neighbours.
 """
 
 from collections.abc import Callable
@@ -68,10 +68,11 @@ def k_reciprocal(*, k1: int = 20, k2: int = 6, share: float = 0.3, depth: int = 
     Zhong, Zheng, Cao and Li 2017, arXiv:1701.08610.
 
     The gallery's codes are made once, before the queries come. A query whose own picture lies in the gallery is that
-    picture, once: the paper too lets a query stand in the lists of others, and makes its code among them. What else is
-    left out for it, the other views of its product, is no neighbour of the query, and nothing that a code says of it
-    counts. A query that is not in the gallery is in nobody's list; g takes it for its neighbour where it is as near as the
-    last of g's k1.
+    picture, once, known by its equal vector: in the paper too a query stands in the lists of others, and tells nobody's
+    label by it. What else is left out for it, the other views of its product, is no neighbour of the query, and no weight
+    on it counts in any code; it keeps its places in the lists of other pictures, which are made for all queries alike. A
+    query that is not in the gallery is in nobody's list; g takes it for its neighbour where it is as near as the last of
+    g's k1. Of equal scores the first order stands.
     """
     if not (1 <= k2 <= k1 and 0 <= share <= 1 and depth >= 1):
         raise ConfigError(

@@ -13,7 +13,7 @@ DRAWS = 2000
 FLIPS = 10_000
 HELD = 2**18  # weights held at a time: few enough for a processor's cache
 ENDS = (0.025, 0.975)
-SIGNS, OURS, THEIRS = 1, 2, 3  # each chance its own stream of random numbers
+SIGNS, ALONE, BOTH, FLIPPED = 1, 2, 3, 4  # each chance its own stream of random numbers
 TIE = 1e-9  # of the means: sums that differ by less are equal but for rounding
 
 
@@ -63,7 +63,8 @@ def over_seeds(
     Two chances are in it: other products could have been asked for (the bootstrap), and other seeds drawn (as `paired` says).
     runs (S, Q) each, S its own; clusters (Q,) -> (low, high) each.
     """
-    means = _drawn_means(_over_queries(runs), clusters, draws, seed) + _luck(runs, seed, OURS)(draws)
+    errors, freedom = np.array([_error(run) for run in runs]), np.array([max(1, len(run) - 1) for run in runs])
+    means = _drawn_means(_over_queries(runs), clusters, draws, seed) + _luck(errors, freedom, seed, ALONE)(draws)
     return [(float(low), float(high)) for low, high in np.quantile(means, ENDS, axis=0).T]
 
 
@@ -85,9 +86,10 @@ def paired(
 
           f = sum over c of  (+1 or -1)_c x (sum of the differences of c)  /  Q        p = (1 + #{|f| >= |v|}) / (1 + flips)
 
-    - Of the seeds. Where an entry has n >= 2, whose means have the standard deviation s, every draw and every f gets
-      s / sqrt(n) x t(n - 1) on top (Behrens and Fisher's difference of two means), so that v must beat both chances.
-      That is on the safe side: s holds what the seeds do to single queries, and the queries' chance holds it once more.
+    - Of the seeds. Where an entry has n >= 2, its seeds' means have the standard error e = s / sqrt(n), and every draw and
+      every f gets  sqrt(e_1^2 + e_2^2) x t(k)  on top, k the degrees of freedom by Welch and Satterthwaite, rounded down.
+      So v must beat both chances. s holds what the seeds do to single queries, which the queries' chance holds once more:
+      that errs on the safe side.
 
     With one seed the chance of another training cannot be told: v is then between these two networks, and `seeds` says so.
     """
@@ -105,11 +107,11 @@ def differences(
     values = _over_queries(runs)
     first, second = np.triu_indices(len(runs), 1)
     drawn = _drawn_means(values, clusters, draws, seed)
-    ours, theirs = drawn + _luck(runs, seed, OURS)(draws), drawn + _luck(runs, seed, THEIRS)(draws)
+    luck = _luck(*_welch(runs), seed, BOTH)(draws)
     chances = _chances(runs, clusters, seed, flips)
     found = {}
-    for a, b, p in zip(first.tolist(), second.tolist(), chances.tolist(), strict=True):
-        low, high = np.quantile(ours[:, a] - theirs[:, b], ENDS).tolist()
+    for at, (a, b, p) in enumerate(zip(first.tolist(), second.tolist(), chances.tolist(), strict=True)):
+        low, high = np.quantile(drawn[:, a] - drawn[:, b] + luck[:, at], ENDS).tolist()
         value = float(values[:, a].mean() - values[:, b].mean())
         found[a, b] = Difference(value=value, low=low, high=high, p=p, seeds=(len(runs[a]), len(runs[b])))
     return found
@@ -174,35 +176,45 @@ def _chances(runs: Sequence[np.ndarray], clusters: np.ndarray, seed: int, flips:
     first, second = np.triu_indices(len(runs), 1)
     means, sizes = values.mean(0), np.abs(values).mean(0)
     bar = np.abs(means[first] - means[second]) - TIE * (sizes[first] + sizes[second])
-    ours, theirs = _luck(runs, seed, OURS), _luck(runs, seed, THEIRS)
+    luck = _luck(*_welch(runs), seed, FLIPPED)
     coins, reached = np.random.default_rng([seed, SIGNS]), np.zeros(len(first))
     for rows in _blocks(flips, max(len(counts), len(first))):
         signs = np.where(coins.random((rows, len(counts))) < 0.5, -1.0, 1.0)
         flipped = _products(signs, sums) / len(values)
-        moved = (flipped + ours(rows))[:, first] - (flipped + theirs(rows))[:, second]
+        moved = flipped[:, first] - flipped[:, second] + luck(rows)
         reached += (np.abs(moved) >= bar).sum(0)
     return (1 + reached) / (1 + flips)
 
 
-def _luck(runs: Sequence[np.ndarray], seed: int, side: int) -> Callable[[int], np.ndarray]:
-    """What other seeds could have added to each entry's mean: a maker of B draws (B, M), other ones at each call.
-
-    The two sides of a pair have their own streams, and a stream is the same for all entries with as many seeds.
+def _welch(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Of every two entries, in the order of `np.triu_indices`, the standard error of their difference by the seeds, and its
+    degrees of freedom by Welch and Satterthwaite, rounded down. runs M of (S, Q) -> (M (M - 1) / 2,) twice.
     """
-    streams = [np.random.default_rng([seed, side, len(run)]) for run in runs]
-    errors = [_standard_error(run.mean(1)) for run in runs]
+    first, second = np.triu_indices(len(runs), 1)
+    squares = np.array([_error(run) ** 2 for run in runs])
+    shares = squares**2 / np.array([max(1, len(run) - 1) for run in runs])
+    both = squares[first] + squares[second]
+    freedom = both**2 / np.maximum(shares[first] + shares[second], np.finfo(float).tiny)
+    return np.sqrt(both), np.maximum(1, np.floor(freedom + TIE)).astype(int)
+
+
+def _luck(errors: np.ndarray, freedom: np.ndarray, seed: int, side: int) -> Callable[[int], np.ndarray]:
+    """What other seeds could have made of means or differences: a maker of B draws (B, M), other ones at each call.
+
+    errors (M,), freedom (M,). A stream of random numbers is the same for all that have as many degrees of freedom.
+    """
+    streams = {k: np.random.default_rng([seed, side, k]) for k in np.unique(freedom).tolist()}
 
     def draw(rows: int) -> np.ndarray:
-        made = zip(runs, streams, errors, strict=True)
-        return np.stack([_tossed(stream, len(run), error, rows) for run, stream, error in made], axis=1)
+        tossed = {k: stream.standard_t(k, rows) for k, stream in streams.items()}
+        made = [tossed[k] for k in freedom.tolist()] or [np.empty(rows)]  # an entry alone makes no pair
+        tosses: np.ndarray = np.stack(made, axis=1)[:, : len(errors)] * errors
+        return tosses
 
     return draw
 
 
-def _standard_error(means: np.ndarray) -> float:
-    """Of the mean of the seeds' means (S,); of one seed it cannot be told and counts as none."""
+def _error(run: np.ndarray) -> float:
+    """The standard error of the mean of the seeds' means (S, Q); of one seed it cannot be told and counts as none."""
+    means = run.mean(1)
     return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
-
-
-def _tossed(stream: np.random.Generator, seeds: int, error: float, rows: int) -> np.ndarray:
-    return error * stream.standard_t(seeds - 1, rows) if error else np.zeros(rows)

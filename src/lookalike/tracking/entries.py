@@ -3,7 +3,8 @@
 In: words, and the folder of all runs. Out: a `Found` for each entry of a leaderboard. Never: reads a table, or compares.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,52 @@ def _meant(word: str, runs: Path) -> list[Found]:
     for folder in places:
         if found := _at(folder, runs):
             return [found]
-    if matched := [found for folder in _matching(word, runs) if (found := _at(folder, runs))]:
-        return matched
+    for base in (runs, Path()):
+        if matched := [found for folder in _matching(word, base) if (found := _at(folder, runs))]:
+            return _joined(matched)
     begun = next((one for one in places if word and one.is_dir()), None)
     why = f"{begun} holds no finished run (no metrics.json)" if begun else "no such run, and no pattern of any"
     raise DataError(f"runs: {word!r}: {why}; {_there(runs)}")
+
+
+def _joined(matched: Sequence[Found]) -> list[Found]:
+    """Evaluations that differ by the seed of what they measured alone are one entry; everything else stays as it is."""
+    kin: dict[str, list[Found]] = {}
+    for one in matched:
+        kin.setdefault(_kin(one), []).append(one)
+    return [found[0] if len(found) == 1 else _one(found) for found in kin.values()]
+
+
+def _one(found: Sequence[Found]) -> Found:
+    folders = sorted((folder for one in found for folder in one.folders), key=seed_of)
+    told = record.metrics_of(folders[0]).get("vectors", {})
+    first = str(told.get("name") or found[0].name.partition("/")[0])
+    return Found(name=f"{first}/{folders[0].name}", folders=tuple(folders))
+
+
+def _kin(one: Found) -> str:
+    """What two evaluations have in common if they are seeds of one method; of anything else its own name."""
+    folder = one.folders[0]
+    if len(one.folders) > 1:
+        return one.name
+    run = run_of(folder)
+    if run and run != folder:
+        return json.dumps([_method(run), folder.name], sort_keys=True, default=str)
+    name = record.metrics_of(folder).get("vectors", {}).get("name")
+    return json.dumps([name, folder.name]) if name else one.name
+
+
+def run_of(folder: Path) -> Path | None:
+    """The run that a folder is, or is an evaluation of; None where nothing of this house learnt."""
+    return next((one for one in (folder, folder.parent.parent) if (one / "settings.yaml").is_file()), None)
+
+
+def seed_of(folder: Path) -> int:
+    """The seed of what was measured: a run's, or the one that came with another program's vectors."""
+    run = run_of(folder)
+    if run:
+        return int(record.environment_of(run).get("seed", 0))
+    return int(record.metrics_of(folder).get("vectors", {}).get("seed") or 0)
 
 
 def _at(folder: Path, runs: Path) -> Found | None:
@@ -73,15 +115,12 @@ def _method(run: Path) -> tuple[dict[str, Any], str]:
     return {name: value for name, value in said.items() if name != "seed"}, record.dataset_of(run)
 
 
-def _matching(word: str, runs: Path) -> Iterator[Path]:
-    """The folders that a pattern matches under the folder of runs, then from where the command runs."""
+def _matching(word: str, base: Path) -> list[Path]:
+    """What a pattern matches, seen from a folder."""
     pattern = Path(word).expanduser()
     if pattern.is_absolute():
-        bases = [(Path(pattern.anchor), str(pattern.relative_to(pattern.anchor)))]
-    else:
-        bases = [(runs, word), (Path(), word)]
-    for base, said in bases:
-        yield from sorted(base.glob(said)) if said.strip(".") else ()
+        base, word = Path(pattern.anchor), str(pattern.relative_to(pattern.anchor))
+    return sorted(base.glob(word)) if word.strip("./") else []
 
 
 def _name(folder: Path, runs: Path) -> str:

@@ -225,10 +225,11 @@ def _private() -> dict[str, Any]:
 
 
 def _id(folder: Path) -> str:
-    """The run's name at W&B, kept in its folder: a resumed run goes on there too."""
+    """The run's name at W&B, kept in its folder: a resumed run goes on there too. An agent of a W&B sweep says it itself."""
     path = folder / "wandb" / "id"
     if not path.exists():
-        files.write_text(path, secrets.token_hex(4) + "\n")
+        said = os.environ.get("WANDB_RUN_ID", "") if "WANDB_SWEEP_ID" in os.environ else ""
+        files.write_text(path, (said or secrets.token_hex(4)) + "\n")
     return path.read_text().strip()
 
 

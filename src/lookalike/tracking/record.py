@@ -39,7 +39,15 @@ PACKAGES = (
 )
 STAMP = re.compile(r"(?P<second>\d{8}-\d{6})(?:-(?P<number>\d+))?")  # what _new calls a run's folder
 MEND = "restore the run's folder from a copy, or remove it and train again"
-NOT_THE_RUN = ("plan", "again", "paths", "tracking", "wandb", "arm", "study")  # settings that say where or whether, not what
+NOT_THE_RUN = (
+    "plan",
+    "again",
+    "paths",
+    "tracking",
+    "wandb",
+    "arm",
+    "study",
+)  # settings that say where or whether, not what
 LOCK = ".lock"  # held by the process that works on the run; gone when the run is finished
 TAKEN = {errno.EACCES, errno.EAGAIN}
 
@@ -129,7 +137,7 @@ def environment(*, dataset: str, seed: int) -> dict[str, Any]:
         "dataset": dataset,
         "seed": seed,
         "commit": _commit(),
-        "code": _code(),
+        "code": code(),
         "python": platform.python_version(),
         "packages": _packages(),
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
@@ -232,7 +240,7 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
 
 def _alike(folders: Iterable[Path], settings: Any, dataset: str) -> Iterator[Path]:
     """Those of some runs that would be repeated; one that cannot be read is not among them."""
-    wanted = (what(plain(settings)), dataset, _code())
+    wanted = (what(plain(settings)), dataset, code())
     for folder in folders:
         try:
             told = environment_of(folder)
@@ -359,7 +367,7 @@ def _commit() -> str:
         return ""
 
 
-def _code() -> str:
+def code() -> str:
     """A hash of the package's own sources: what the same settings mean, also between commits and without git."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
