@@ -305,6 +305,10 @@ class Train(Measure):
     paths: Paths = setting(Paths, "where things live")
 
     def __post_init__(self) -> None:
+        if self.soup and self.soup == self.name:
+            raise ValueError(
+                f"soup={self.soup} and name={self.name}: a soup of this name would hide its runs; add another name"
+            )
         if self.soup and self.epochs:
             raise ValueError(
                 f"soup={self.soup} averages runs that stand, and epochs={self.epochs} trains another; add epochs=0"

@@ -184,14 +184,38 @@ def test_a_soup_is_the_mean_of_the_runs_that_val_likes_together(lookalike, shop)
     inside = [eaten[name].weights()["head.weight"] for name in told["inside"]]
     torch.testing.assert_close(soup.weights()["head.weight"], torch.stack(inside).mean(0))
     assert soup.metrics["val"]["map@r"]["value"] >= max(told["val map@r alone"].values()) - 1e-9
+    learnt = sum(run.metrics["cost"]["training_minutes"] for run in eaten.values())
+    assert soup.metrics["cost"]["training_minutes"] > learnt  # who has a soup has paid for what is in it
 
 
-def test_a_soup_of_another_network_is_refused(lookalike, shop, trained):
+@pytest.mark.parametrize(
+    ("words", "differs"),
+    [
+        ("head=projection", "head"),
+        ("pixels.gray=true", "pixels"),
+        ("mirror=true", "mirror"),
+        ("backbone.pooling=max head=linear", "backbone"),
+    ],
+)
+def test_a_soup_of_another_network_is_refused_before_any_work(lookalike, shop, trained, words, differs):
     other = trained(HEAD_ALONE).folder.parent.name
-    said = lookalike("train", *SMALL, "head=projection", "epochs=0", f"soup={other}", "name=stew", at=shop, code=3)
-    assert f"soup={other}: {other}/" in said
-    assert "has another backbone or head than this one" in said
+    said = ["head=linear", *words.split(), "epochs=0", f"soup={other}", "name=stew"]
+    told = lookalike("train", *SMALL, *said, at=shop, code=2)
+    assert f"soup={other}: runs/{other}/" in told
+    assert f"differs in {differs} (" in told
     assert not (shop / "runs/stew").exists()
+
+
+def test_a_soup_is_of_one_names_runs_and_never_takes_their_name(lookalike, shop, trained):
+    assert "2 names match" in _soup_refused(lookalike, shop, trained("").folder, trained(HEAD_ALONE).folder)
+    said = lookalike("train", *SMALL, "epochs=0", "soup=stew", "name=stew", at=shop, code=2)
+    assert "soup=stew and name=stew: a soup of this name would hide its runs; add another name" in said
+
+
+def _soup_refused(lookalike, shop, *folders):
+    first, second = (folder.parent.name for folder in folders)
+    numbers = "".join(sorted({first[-1], second[-1]}))
+    return lookalike("train", *SMALL, "epochs=0", f"soup=run[{numbers}]", "name=stew", at=shop, code=2)
 
 
 def test_a_soup_trains_nothing(lookalike, shop):

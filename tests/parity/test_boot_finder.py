@@ -8,9 +8,11 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from lookalike.retrieval import foreign
 from lookalike.toy.shop.faces import FACES
 from lookalike.toy.shop.faces.zappos import rendered
 from lookalike.toy.shop.serve import serving
@@ -134,3 +136,41 @@ def test_a_boot_has_its_pictures_whatever_place_it_stands_at(walked, catalog, dr
             for item in shelf.items
         }
     assert {one.product: {view.sha256 for view in one.views} for one in catalog.products()} == drawn
+
+
+# Its method: the pooled features of a pretrained ResNet-50, which learns nothing
+
+
+def test_its_method_is_the_pooled_features_of_a_resnet_50(said_of, network_of):
+    said, made = said_of("bootfinder"), network_of("bootfinder")
+    assert said.backbone.options == {"model": "resnet50", "weights": "pretrained", "pooling": "own"}
+    assert (made.dimensions, made.width, said.epochs) == (2048, 2048, 0)
+    assert not list(made.embedder.head.parameters())
+
+
+def test_nothing_is_learnt_and_boots_are_alike_by_cosine(method):
+    run = method("bootfinder")
+    assert (run.history, run.metrics["chosen"]["finish"]) == ([], "")
+    assert run.metrics["protocol"]["similarity"] == "cosine"
+    assert run.metrics["protocol"]["search"] == "exact"
+
+
+def test_boots_that_are_newer_than_the_model_are_found_without_another_model(lookalike, method, shop):
+    run = method("bootfinder")
+    before = (run.folder / "checkpoints" / "best.ckpt").read_bytes()
+    newer = ("adapter=toy", "adapter.styles=6", "adapter.colorways=2", "adapter.views=2", "adapter.size=64")
+    lookalike("import", *newer, "adapter.seed=9", "name=newer", "split=test", at=shop)
+    lookalike("evaluate", f"run={run.folder}", "dataset=newer", at=shop)
+    (told,) = run.folder.glob("evaluations/newer-*/metrics.json")
+    test = json.loads(told.read_text())["test"]
+    assert (test["queries"], test["gallery"]) == (24, 24)
+    assert (run.folder / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_what_a_model_gives_is_joined_to_the_boots_by_id_and_never_by_position(method, tmp_path):
+    run = method("bootfinder")
+    table, vectors = run.pictures("test"), run.shapes("test")
+    order = np.random.default_rng(0).permutation(len(table))
+    np.savez(tmp_path / "given.npz", images=table["image"].to_numpy().astype(str)[order], vectors=vectors[order])
+    given = foreign.read(file=str(tmp_path / "given.npz"))
+    np.testing.assert_allclose(given.of(table), vectors, atol=1e-6)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.models import embedder
-from lookalike.retrieval.dial import WEIGHTS, best, dial, joined
+from lookalike.retrieval.dial import WEIGHTS, best, dial
 from lookalike.retrieval.evaluation import evaluate
+from lookalike.retrieval.fusion import joined
 from lookalike.retrieval.protocol import protocol_for
 from lookalike.settings import DataError
 
@@ -71,7 +71,7 @@ def test_the_dial_has_twenty_one_turns_from_shape_to_color():
 def test_each_turn_is_what_an_evaluation_at_that_weight_gives(metric):
     shape, color, rows = shop(3)
     for turn in dial(shape, color, rows, BOTH, weights=(0.0, 0.35, 1.0), metric=metric, seed=7):
-        at = embedder.joined(shape, color, turn.weight)
+        at = joined(shape, color, turn.weight)
         for name, protocol in BOTH.items():
             found, wanted = turn.figures[name], evaluate(at, rows, protocol, seed=7).figures[metric]
             assert found.told()["ci95"] == pytest.approx(wanted.told()["ci95"])
@@ -90,9 +90,7 @@ def test_the_best_weight_has_the_highest_map_at_r_of_an_evaluation():
     shape, color, rows = shop(5)
     protocol = protocol_for("product")
     weight, scores = best(shape, color, rows, protocol)
-    by_hand = {
-        one: evaluate(embedder.joined(shape, color, one), rows, protocol).figures["map@r"].value for one in WEIGHTS
-    }
+    by_hand = {one: evaluate(joined(shape, color, one), rows, protocol).figures["map@r"].value for one in WEIGHTS}
     assert scores == pytest.approx(by_hand)
     assert 0 < weight < 1  # a product is its style in its color: neither alone tells it
     assert scores[weight] == max(scores.values()) > max(scores[0.0], scores[1.0])

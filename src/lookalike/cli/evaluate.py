@@ -25,12 +25,13 @@ from lookalike.cli.measuring import (
     vectors,
 )
 from lookalike.cli.subject import Subject, of_run, untrained
-from lookalike.models.embedder import fused, joined
+from lookalike.models.embedder import fused
 from lookalike.retrieval.dial import best
 from lookalike.retrieval.evaluation import Evaluation, Figure, evaluate
+from lookalike.retrieval.fusion import joined
 from lookalike.retrieval.judgements import Agreement, agreement, read_judgements
 from lookalike.retrieval.naming import named
-from lookalike.retrieval.protocol import Protocol, protocol_for
+from lookalike.retrieval.protocol import Protocol, matched, protocol_for
 from lookalike.settings import ConfigError, DataError, Evaluate, Measure, Paths
 from lookalike.tracking import record
 
@@ -51,6 +52,8 @@ def run(settings: Evaluate) -> int:
     subject = untrained(settings, settings.embedder) if settings.embedder else of_run(settings.run, settings.paths)
     dataset = versions.find(settings.dataset or subject.dataset, places.datasets(settings.paths))
     table = pictures(dataset, settings.split)
+    if settings.naming:
+        matched(table, settings.naming, setting="naming")  # before minutes go into vectors
     settled = _settled(settings, subject, dataset)
     protocol = protocol_of(settled.measure, dataset, settings.split)
     found = _weighed(subject, table, settled.weight, settings.paths)
@@ -78,28 +81,34 @@ def _settled(settings: Evaluate, subject: Subject, dataset: DataSet) -> Settled:
     asked = _asked(settings, subject.measure)
     if asked.color_weight != "val":
         return Settled(asked, float(asked.color_weight or 0.0), {})
+    _refuse_own_val(settings, dataset, subject)
     if subject.color_weight is not None and _question(asked) == _question(subject.measure):
         weight, said = subject.color_weight, {"by": "map@r of the run's own val"}
     else:
-        weight, said = _chosen(settings, subject, dataset, asked)
+        weight, said = _chosen(settings, subject, asked)
     return Settled(replace(asked, color_weight=weight), weight, {"chosen": {"color weight": weight, **said}})
+
+
+def _refuse_own_val(settings: Evaluate, measured: DataSet, subject: Subject) -> None:
+    """A weight is not measured on what it was chosen by."""
+    chosen_on = subject.learnt_from or measured.label
+    if chosen_on == measured.label and settings.split in ("val", "all"):
+        raise ConfigError(
+            f"color_weight=val: split={settings.split} would be measured with a weight that was chosen on it; "
+            "give a number from 0 to 1, or split=test"
+        )
 
 
 def _question(measure: Measure) -> tuple[str, str, str]:
     return measure.match, measure.query_view or "", measure.gallery_view or ""
 
 
-def _chosen(settings: Evaluate, subject: Subject, measured: DataSet, asked: Measure) -> tuple[float, dict[str, Any]]:
+def _chosen(settings: Evaluate, subject: Subject, asked: Measure) -> tuple[float, dict[str, Any]]:
     """The weight that val likes best: of a run the val that it learnt with, of anything else that of what is measured."""
     dataset = versions.find(subject.dataset, places.datasets(settings.paths))
     table = dataset.pictures("val")
     if not len(table):
         raise ConfigError(f"color_weight=val: {dataset.label} has no split val to choose by; give a number from 0 to 1")
-    if dataset.label == measured.label and settings.split in ("val", "all"):
-        raise ConfigError(
-            f"color_weight=val: split={settings.split} would be measured with a weight that was chosen on it; "
-            "give a number from 0 to 1, or split=test"
-        )
     shape, color = subject.shapes(table), _colors(subject, table, settings.paths)
     weight, scores = best(shape, color, table, protocol_of(asked, dataset, "val"))
     return weight, {"by": f"map@r of {dataset.label}, val", "val map@r by color weight": scores}
@@ -126,7 +135,7 @@ def _measured(
         show.out.print(f"[yellow]{known['says']}[/yellow]\n")
     cost = _cost(settings, subject, settled.weight, found, table, measured)
     naming = _naming(settings, protocol, found, table)
-    where = _folder(subject, dataset, protocol)
+    where = _folder(subject, dataset, protocol, chose=bool(settled.chosen))
     record.write_table(where / "per_query.parquet", measured.table)
     files.write_bytes(where / "neighbours.png", neighbours_of(measured, table, subject.wanted, settings.paths))
     told = {**measured.told(), **products_told(products), **settled.chosen, **naming, "cost": cost}
@@ -138,7 +147,10 @@ def _naming(settings: Evaluate, protocol: Protocol, found: np.ndarray, table: pl
     """What the nearest would call each query, where that is asked; {} where not."""
     if not settings.naming:
         return {}
-    told = named(found, table, settings.naming, protocol_for(settings.naming, split=protocol.split), seed=settings.seed)
+    asked = protocol_for(
+        settings.naming, query_view=protocol.query_view, gallery_view=protocol.gallery_view, split=protocol.split
+    )
+    told = named(found, table, settings.naming, asked, seed=settings.seed)
     show.facts(
         f"naming the {settings.naming} by the {told.k} nearest",
         {
@@ -226,12 +238,15 @@ def _known(subject: Subject, dataset: DataSet, table: pl.DataFrame, settings: Ev
     return {"known": count, "says": f"{says}: it says little of others"} if count else {}
 
 
-def _folder(subject: Subject, dataset: DataSet, protocol: Protocol) -> Path:
-    """Where the results of one protocol on one version go: each its own place, and the same again."""
+def _folder(subject: Subject, dataset: DataSet, protocol: Protocol, *, chose: bool = False) -> Path:
+    """Where the results of one protocol on one version go: each its own place, and the same again.
+
+    chose: val chose the weight of color, for each seed of a method perhaps another: then the name does not tell it.
+    """
     said = {
         "query": protocol.query_view,
         "gallery": protocol.gallery_view,
-        "color": f"{protocol.color_weight or ''}",
+        "color": "val" if chose else f"{protocol.color_weight or ''}",
         "search": "" if protocol.search == "exact" else protocol.search,
     }
     more = [f"{name}_{value}" for name, value in said.items() if value]

@@ -7,6 +7,9 @@ Never: sees test, but for the baseline's figure; learns by gradient; writes a ru
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,20 +20,19 @@ from lookalike import build, files
 from lookalike.catalog.versions import DataSet
 from lookalike.cli import places
 from lookalike.cli.learning import Parts, Tables
-from lookalike.cli.measuring import Score, features, protocol_of, vectors
+from lookalike.cli.measuring import Score, features, protocol_of, shapes, vectors
 from lookalike.data.sampler import pictures_of
 from lookalike.models.closed import Affine, Fit
-from lookalike.models.embedder import Embedder, as_callable, features_digest, head_of, joined
+from lookalike.models.embedder import Embedder, features_digest, head_of
 from lookalike.retrieval.dial import best
 from lookalike.retrieval.evaluation import evaluate
+from lookalike.retrieval.fusion import joined
 from lookalike.retrieval.protocol import coded, matched
-from lookalike.settings import Choice, ConfigError, DataError, Train
+from lookalike.settings import Choice, ConfigError, Train
 from lookalike.tracking import record
 from lookalike.training.blend import blend
-from lookalike.training.soup import Soup, greedy
 
 State = Mapping[str, Tensor]
-FINISH = "finish."  # of a state's names: what a closed form behind the head is called
 BASELINE = Choice(name="whitening")
 
 
@@ -66,48 +68,29 @@ def before(settings: Train, embedder: Embedder) -> State:
     return {name: value.clone() for name, value in embedder.state_dict().items() if name.startswith(parts)}
 
 
-def souped(settings: Train, ready: Parts, tables: Tables, states: Mapping[str, State]) -> Soup:
-    """The average of some runs' weights that val likes, each measured as it would be kept: finished anew."""
-    own = set(ready.embedder.state_dict())
-    bare = {
-        run: {name: one for name, one in state.items() if not name.startswith(FINISH)} for run, state in states.items()
-    }
-    for run, state in bare.items():
-        if set(state) != own:
-            raise DataError(
-                f"soup={settings.soup}: {run} has another backbone or head than this one; give its own settings"
-            )
-
-    def settled(state: State) -> float:
-        _take(ready.embedder, state)
-        return _close(settings, ready, tables).value
-
-    return greedy(bare, settled)
+def value(settings: Train, ready: Parts, tables: Tables, state: State) -> float:
+    """What val says of some weights, finished as asked."""
+    _take(ready.embedder, state)
+    return _close(settings, ready, tables).value
 
 
 def weight_of_color(
     settings: Train, dataset: DataSet, ready: Parts, tables: Tables
 ) -> tuple[float, dict[float, float]]:
     """The weight beside the finished shape that val likes best, and what it says of each."""
-    val, wanted = tables["val"], ready.embedder.preprocessing
-    shape = vectors(as_callable(ready.embedder), val, wanted, settings.paths)
-    color = vectors(build.color(), val, wanted, settings.paths)
+    val = tables["val"]
+    shape = shapes(ready.embedder, val, settings.paths, keep=ready.learner.frozen)
+    color = vectors(build.color(), val, ready.embedder.preprocessing, settings.paths)
     return best(shape, color, val, protocol_of(settings, dataset, "val"))
 
 
 def finish(settings: Train, ready: Parts, trained: State, pretrained: State, tables: Tables) -> dict[str, Any]:
     """Mix with the pretrained weights and fit the closed form that follows, as asked; val chooses. What was done, in words."""
-    embedder = ready.embedder
-
-    def settled(state: State) -> float:
-        _take(embedder, state)
-        return _close(settings, ready, tables).value
-
     said: dict[str, Any] = {}
     if settings.blend:
-        trained, share, scores = blend(trained, pretrained, settled)
+        trained, share, scores = blend(trained, pretrained, partial(value, settings, ready, tables))
         said["blend"] = {"share of trained": share, "val map@r": scores}
-    _take(embedder, trained)
+    _take(ready.embedder, trained)
     closed = _close(settings, ready, tables)
     return said | {"finish": closed.says, "val map@r": closed.value, "val map@r without finish": closed.without}
 
@@ -122,17 +105,24 @@ def baseline(settings: Train, dataset: DataSet, ready: Parts, tables: Tables) ->
         return {}
     place = places.features(settings.paths) / features_digest(ready.embedder)
     kept = place / f"baseline-{_asked(settings, dataset, tables)}.json"
-    if not kept.exists():
-        files.write_json(kept, _baseline(settings, dataset, ready, tables, labels))
-    told: dict[str, Any] = json.loads(kept.read_text("utf-8"))
-    return told
+    with suppress(OSError, ValueError):  # not there, or cut short
+        told: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+        return told
+    made = _baseline(settings, dataset, ready, tables, labels)
+    files.write_json(kept, made)
+    return made
 
 
 def _asked(settings: Train, dataset: DataSet, tables: Tables) -> str:
     """A digest of all that a baseline depends on besides the features of each picture."""
-    weight = settings.color_weight if isinstance(settings.color_weight, float) else 0.0
     protocol = protocol_of(settings, dataset, "test").told()
-    said = [record.code(), dataset.label, weight, protocol, {split: len(table) for split, table in tables.items()}]
+    said = [
+        record.code(),
+        dataset.label,
+        settings.color_weight,
+        protocol,
+        {split: len(table) for split, table in tables.items()},
+    ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -140,16 +130,22 @@ def _baseline(settings: Train, dataset: DataSet, ready: Parts, tables: Tables, l
     seen = {split: features(ready.embedder, table, settings.paths) for split, table in tables.items()}
     room = build.room_for(BASELINE, seen["val"].shape[1])
     fit, value = _best(build.closed_forms(BASELINE, seen["train"], labels), room, seen["val"], ready.score)
+    weight, color = settings.color_weight or 0.0, partial(_colors, settings, ready, tables)
+    if weight == "val":
+        weight, _ = best(_mapped(fit, seen["val"]), color("val"), tables["val"], protocol_of(settings, dataset, "val"))
     shape = _mapped(fit, seen["test"])
-    if isinstance(settings.color_weight, float) and settings.color_weight:
-        color = vectors(build.color(), tables["test"], ready.embedder.preprocessing, settings.paths)
-        shape = joined(shape, color, settings.color_weight)
-    measured = evaluate(shape, tables["test"], protocol_of(settings, dataset, "test"), slices=())
+    asked = protocol_of(replace(settings, color_weight=weight), dataset, "test")
+    found = joined(shape, color("test"), weight) if weight else shape
+    measured = evaluate(found, tables["test"], asked, slices=(), search=build.search(settings.search))
     return {
         "what": f"the untrained backbone, {fit.says}",
         "val": {"map@r": {"value": value}},
         "test": {"recall@1": measured.figures["recall@1"].told()},
     }
+
+
+def _colors(settings: Train, ready: Parts, tables: Tables, split: str) -> np.ndarray:
+    return vectors(build.color(), tables[split], ready.embedder.preprocessing, settings.paths)
 
 
 def _take(embedder: Embedder, state: State) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-import torch
 
 from lookalike import build
 from lookalike.catalog.versions import DataSet
@@ -18,12 +17,10 @@ from lookalike.data.sampler import Draw
 from lookalike.models.embedder import Embedder
 from lookalike.retrieval.evaluation import check
 from lookalike.retrieval.protocol import coded, matched
-from lookalike.settings import Choice, DataError, Train
+from lookalike.settings import DataError, Train
 from lookalike.training.module import MetricLearner
 
 Tables = Mapping[str, pl.DataFrame]  # by split, one row a picture
-BASELINE = Choice(name="whitening")
-State = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +39,11 @@ def check_tables(settings: Train, dataset: DataSet, tables: Tables) -> None:
     """Refuse now what would be refused after the training."""
     labels = labels_of(tables["train"], settings)
     if settings.epochs and not len(_draw(settings, tables["train"], labels)):
-        groups = int((np.bincount(labels[labels >= 0]) > 1).sum())
+        groups, said = int((np.bincount(labels[labels >= 0]) > 1).sum()), "learn" if settings.learn else "match"
         mend = (
-            f"give batch.products={groups} at most" if groups > 1 else "learn by something wider, such as learn=style"
+            f"give batch.products={groups} at most"
+            if groups > 1
+            else f"{said} by something wider, such as {said}=style"
         )
         raise DataError(
             f"batch.products={settings.batch.products}: split train has {groups} different values of {taught(settings)} with "
@@ -61,7 +60,7 @@ def taught(settings: Train) -> str:
 
 def labels_of(table: pl.DataFrame, settings: Train) -> np.ndarray:
     """What makes twins among the pictures while learning, as whole numbers (N,), -1 for none."""
-    return coded(matched(table, taught(settings)))
+    return coded(matched(table, taught(settings), setting="learn" if settings.learn else "match"))
 
 
 def parts(settings: Train, dataset: DataSet, tables: Tables) -> Parts:

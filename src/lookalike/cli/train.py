@@ -12,38 +12,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor
 
 from lookalike import build, files
 from lookalike.catalog import versions
 from lookalike.catalog.versions import DataSet
-from lookalike.cli import finishing, learning, show, watch
+from lookalike.cli import finishing, learning, show, soup, watch
 from lookalike.cli.learning import Parts, Tables
 from lookalike.cli.measuring import (
-    cost_of,
     features,
     neighbours_of,
     picture_of,
     pictures,
     products_of,
     products_told,
-    protocol_of,
-    squares,
     twins_of,
-    vectors,
 )
 from lookalike.cli.places import datasets
-from lookalike.models.checkpoint import must_be, weights_of
-from lookalike.models.embedder import as_callable, embed_all, finished_of, fused, joined
+from lookalike.cli.tested import Tested, cost_of_test, tested
+from lookalike.models.checkpoint import weights_of
 from lookalike.reporting import run_page
-from lookalike.retrieval.evaluation import Evaluation, evaluate
+from lookalike.retrieval.evaluation import Evaluation
 from lookalike.settings import ConfigError, DiskFullError, LookalikeError, Train
 from lookalike.tracking import mirror, record
-from lookalike.tracking.entries import entries
 from lookalike.tracking.mirror import Mirror
 from lookalike.tracking.record import Record
 from lookalike.training.arithmetic import WAYS, Way
@@ -53,14 +45,6 @@ from lookalike.training.plan import plan
 from lookalike.training.probe import quickest
 
 BEST = Path("checkpoints") / "best.ckpt"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What a split showed."""
-
-    found: np.ndarray  # (N, D) unit, color beside shape where it weighs
-    evaluation: Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +62,8 @@ def run(settings: Train) -> int:
     """Train, or say what training would be."""
     dataset = versions.find(settings.dataset, datasets(settings.paths))
     runs = Path(settings.paths.runs)
-    done = None if settings.again else record.same_run(runs, settings, dataset.label)
+    eaten = soup.runs_of(settings, dataset)
+    done = None if settings.again or eaten else record.same_run(runs, settings, dataset.label)
     if done:
         show.facts("this very run stands already", {"folder": done, "to repeat it": "again=true"})
         return 0
@@ -95,7 +80,7 @@ def run(settings: Train) -> int:
         way = "float32" if settings.precision == "probe" else settings.precision
         show.facts("plan (nothing was done)", plan(ready.learner, settings, tables, ready.draw, way))
         return 0
-    return _train(settings, dataset, tables, ready, mirrored)
+    return _train(settings, dataset, tables, ready, mirrored, eaten)
 
 
 def _one_process() -> None:
@@ -106,15 +91,17 @@ def _one_process() -> None:
         )
 
 
-def _train(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirrored: Mirror) -> int:
+def _train(
+    settings: Train, dataset: DataSet, tables: Tables, ready: Parts, mirrored: Mirror, eaten: tuple[Path, ...]
+) -> int:
     book, new = _opened(settings, dataset)
     try:
         with mirrored.of(book.folder):
-            learnt = _learn(settings, dataset, tables, ready, book, mirrored)
+            learnt = _learn(settings, dataset, tables, ready, book, mirrored, eaten)
             settled = replace(settings, color_weight=learnt.color_weight)
-            measured = {split: _measured(settled, dataset, tables, ready, split) for split in ("val", "test")}
+            measured = {split: tested(settled, dataset, tables, ready, split) for split in ("val", "test")}
             test = measured["test"].evaluation
-            cost = _cost(settled, measured["test"], tables["test"], ready)
+            cost = cost_of_test(settled, measured["test"], tables["test"], ready)
             products = products_told(products_of(measured["test"].found, tables["test"], test.protocol))
             costs = {"cost": {**_spent(settings, learnt), **cost}}
             metrics = _metrics(measured, learnt, book) | products | costs
@@ -157,27 +144,38 @@ def _minutes_until(last: Path, folder: Path) -> float:
     return float(told.get("minutes_before", 0.0) + max(0.0, ended - began) / 60)
 
 
-def _learn(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, book: Record, mirrored: Mirror) -> Learnt:
+def _learn(
+    settings: Train,
+    dataset: DataSet,
+    tables: Tables,
+    ready: Parts,
+    book: Record,
+    mirrored: Mirror,
+    eaten: tuple[Path, ...],
+) -> Learnt:
     """Begin, fit, finish, and put the weights that will be measured into best.ckpt."""
     baseline = finishing.baseline(settings, dataset, ready, tables) if settings.epochs else {}
+    if ready.learner.frozen or settings.start:  # what is computed once for many runs is no run's cost
+        for split in ("train", "val"):
+            features(ready.embedder, tables[split], settings.paths)
     began = time.monotonic()
     start = finishing.begin(settings, ready, tables)
     if start:
         show.err.print(f"start: {start}")
     before = finishing.before(settings, ready.embedder)
     fitted = _fit(settings, tables, ready, book, mirrored) if settings.epochs else None
-    soup = finishing.souped(settings, ready, tables, _runs_of(settings)) if settings.soup else None
-    trained = weights_of(fitted.trained) if fitted else soup.state if soup else ready.embedder.state_dict()
+    mixed = soup.souped(settings, ready, tables, eaten) if eaten else None
+    trained = weights_of(fitted.trained) if fitted else mixed.state if mixed else ready.embedder.state_dict()
     finished = finishing.finish(settings, ready, trained, before, tables)
     color, told = _color(settings, dataset, tables, ready)
     write(book.folder / BEST, {"state_dict": ready.embedder.cpu().state_dict()})
     minutes = (time.monotonic() - began) / 60 + record.environment_of(book.folder).get("minutes_before", 0.0)
-    said = {"soup": {"inside": soup.inside, "val map@r alone": soup.alone}} if soup else {}
+    begun = {"start": "" if mixed and not settings.blend else start}  # a soup's head is its own
     return Learnt(
         baseline=baseline,
         fitted=fitted,
-        finished={"start": start, **said, **finished, **told},
-        minutes=minutes,
+        finished={**begun, **soup.told(mixed), **finished, **told},
+        minutes=minutes + soup.minutes_of(eaten),
         color_weight=color,
     )
 
@@ -188,17 +186,6 @@ def _color(settings: Train, dataset: DataSet, tables: Tables, ready: Parts) -> t
         return settings.color_weight or 0.0, {}
     weight, scores = finishing.weight_of_color(settings, dataset, ready, tables)
     return weight, {"color weight": weight, "val map@r by color weight": scores}
-
-
-def _runs_of(settings: Train) -> dict[str, Mapping[str, Tensor]]:
-    """The weights of the runs that a soup is made of, by folder."""
-    (found,) = entries([settings.soup], Path(settings.paths.runs))
-    states: dict[str, Mapping[str, Tensor]] = {}
-    for folder in found.folders:
-        checkpoint, sha256 = record.checkpoint_of(folder)
-        must_be(checkpoint, sha256)
-        states[f"{folder.parent.name}/{folder.name}"] = weights_of(checkpoint)
-    return states
 
 
 def _fit(settings: Train, tables: Tables, ready: Parts, book: Record, mirrored: Mirror) -> Fitted:
@@ -240,33 +227,11 @@ def _way(settings: Train, ready: Parts, book: Record) -> Way:
     return WAYS[told["arithmetic"]]
 
 
-def _measured(settings: Train, dataset: DataSet, tables: Tables, ready: Parts, split: str) -> Measured:
-    protocol, table = protocol_of(settings, dataset, split), tables[split]
-    if ready.learner.frozen:  # its features are known already
-        shape = embed_all(finished_of(ready.embedder), features(ready.embedder, table, settings.paths))
-    else:
-        shape = vectors(as_callable(ready.embedder), table, ready.embedder.preprocessing, settings.paths)
-    if protocol.color_weight:
-        color = vectors(build.color(), table, ready.embedder.preprocessing, settings.paths)
-        shape = joined(shape, color, protocol.color_weight)
-    return Measured(found=shape, evaluation=evaluate(shape, table, protocol, search=build.search(settings.search)))
-
-
-def _cost(settings: Train, test: Measured, table: pl.DataFrame, ready: Parts) -> dict[str, float]:
-    """What a picture and a query of the finished embedder cost."""
-    embedder, weight = ready.embedder, settings.color_weight
-    assert not isinstance(weight, str)  # noqa: S101 - it was settled
-    embed = fused(as_callable(embedder), build.color(), weight or 0.0)
-    seen = squares(table, embedder.preprocessing, settings.paths)
-    each = 1000 * test.evaluation.seconds / test.evaluation.queries
-    return {**cost_of(embed, seen, embedder, test.found), "milliseconds_per_query": each}
-
-
 def _spent(settings: Train, learnt: Learnt) -> dict[str, float]:
     return {"training_minutes": learnt.minutes, "threads": settings.threads}
 
 
-def _metrics(measured: Mapping[str, Measured], learnt: Learnt, book: Record) -> dict[str, Any]:
+def _metrics(measured: Mapping[str, Tested], learnt: Learnt, book: Record) -> dict[str, Any]:
     fitted = learnt.fitted
     chosen = {"epoch": fitted.best_epoch + 1, "epochs": fitted.epochs, "value": fitted.best_score} if fitted else {}
     return {

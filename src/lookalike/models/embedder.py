@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from lookalike.models.backbone import Backbone
 from lookalike.models.preprocessing import Prepare, Preprocessing, preprocessing
+from lookalike.retrieval.fusion import joined
 from lookalike.settings import Pixels
 
 Embed = Callable[[np.ndarray], np.ndarray]  # (B, S, S, 3) uint8 -> (B, D) float32, each row of length 1
@@ -106,21 +107,12 @@ def _on_arrays(embedder: Embedder, method: Callable[[Tensor], Tensor]) -> Callab
 
 
 def fused(shape: Embed, color: Embed, weight: float) -> Embed:
-    """Two embedders as one, see `joined`."""
+    """Two embedders as one, see `retrieval.fusion.joined`."""
     if not 0 <= weight <= 1:
         raise ValueError(f"the weight of color is {weight}; give 0 (shape alone) to 1 (color alone)")
     if weight in (0, 1):
         return color if weight else shape
     return lambda pictures: joined(shape(pictures), color(pictures), weight)
-
-
-def joined(shape: np.ndarray, color: np.ndarray, weight: float) -> np.ndarray:
-    """Shape (N, D) and color (N, C) vectors as one (N, D + C).
-
-    Its inner products are (1 - weight) of shape's plus weight of color's.
-    """
-    both = [np.float32((1 - weight) ** 0.5) * shape, np.float32(weight**0.5) * color]
-    return np.concatenate(both, axis=1)
 
 
 def embed_all(

@@ -12,6 +12,7 @@ import polars as pl
 
 from lookalike.retrieval.evaluation import Figure, check
 from lookalike.retrieval.figures import figure
+from lookalike.retrieval.fusion import joined
 from lookalike.retrieval.protocol import Protocol
 from lookalike.retrieval.ranking import Sides, rank, sides_of
 from lookalike.retrieval.search import refuse_unfit
@@ -68,13 +69,6 @@ def dial(
         return Turn(weight=weight, figures=figures)
 
     return tuple(turn(weight) for weight in weights)
-
-
-def joined(shape: np.ndarray, color: np.ndarray, weight: float) -> np.ndarray:
-    """Vectors whose inner products are (1 - weight) x those of shape (N, D) + weight x those of color (N, C)."""
-    if weight in (0, 1):
-        return color if weight else shape
-    return np.concatenate([np.float32((1 - weight) ** 0.5) * shape, np.float32(weight**0.5) * color], axis=1)
 
 
 def clusters_of(table: pl.DataFrame, asked: Sides, protocol: Protocol) -> np.ndarray:

@@ -16,7 +16,7 @@ KS = (1, 5, 10, 20)
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """Two evaluations may be compared when these are equal."""
+    """Two evaluations may be compared when these are equal; color_weight and search are a method's own."""
 
     match: str = "product"  # equal values of this column are twins
     query_view: str = ""
@@ -53,16 +53,16 @@ def protocol_for(match: str, **more: Any) -> Protocol:
     return Protocol(match=match, left_out="picture" if match == "product" else "product", **more)
 
 
-def matched(table: pl.DataFrame, match: str) -> np.ndarray:
-    """The column that makes twins, as text (N,); DataError naming the columns there are."""
+def matched(table: pl.DataFrame, match: str, *, setting: str = "match") -> np.ndarray:
+    """The column that makes twins, as text (N,); DataError naming the columns there are, and the setting that said it."""
     if match not in table.columns:
         raise DataError(
-            f"match={match}: this data set has no such column; there are {', '.join(sorted(table.columns))}"
+            f"{setting}={match}: this data set has no such column; there are {', '.join(sorted(table.columns))}"
         )
     values = table[match].cast(pl.String).fill_null("").to_numpy()
     if not (values != "").any():
         raise DataError(
-            f"match={match}: every picture's {match} is empty in this data set; match by something it tells"
+            f"{setting}={match}: every picture's {match} is empty in this data set; match by something it tells"
         )
     return values
 
