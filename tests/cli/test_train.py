@@ -329,3 +329,13 @@ def test_a_sweep_goes_over_files_names_of_the_library_and_none(lookalike, shop, 
 def runs_of(folder: Path):
     """settings.yaml of each run, in the order in which they began."""
     return sorted(folder.glob("*/settings.yaml"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def test_what_is_in_a_soup_and_the_weight_of_color_are_said(lookalike, shop, trained):
+    other = trained(HEAD_ALONE).folder.parent.name
+    said = lookalike(
+        "train", *SMALL, *HEAD_ALONE.split(), "epochs=0", f"soup={other}", "color_weight=val", "name=broth", at=shop
+    )
+    assert re.search(rf"soup +{other}/\S+ alone has val map@r 0\.\d+; no other helps it", said)
+    weight = Run(next((shop / "runs/broth").iterdir()), "").chosen["color weight"]
+    assert re.search(rf"weight of color +{weight:g}, chosen by val", said)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.reporting import plots
-from lookalike.reporting.comparison_page import MOST_BESIDE, MOST_SLICES, pairs, render, slices, strips
+from lookalike.reporting.comparison_page import MOST_BESIDE, MOST_SLICES, breaks, pairs, render, slices, strips
 from lookalike.reporting.plots import Point, Span, front, scale, scatter, strip
 from lookalike.retrieval.comparison import Entry, compare
 
@@ -57,7 +57,7 @@ def page_of(entries, metrics=None, **said):
 
 def words(page):
     """The page's text without its tags, its style sheet and what a plot says when it is pointed at."""
-    bare = re.sub(r"(?s)<style>.*?</style>|<title>.*?</title>", "", page)
+    bare = re.sub(r"(?s)<style>.*?</style>|<title>.*?</title>|<wbr>", "", page)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", bare)).split())
 
 
@@ -71,7 +71,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.seen.append((tag, dict(attributes)))
-        if tag not in {"meta", "img", "br"}:
+        if tag not in {"meta", "img", "br", "wbr"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
@@ -245,6 +245,10 @@ def point(cost, value, label="1"):
 def test_the_front_is_what_nothing_beats_in_both_the_cheapest_first():
     points = [point(10, 0.9), point(5, 0.7), point(20, 0.8), point(5, 0.6), point(1, 0.1), point(10, 0.9)]
     assert front(points) == [4, 1, 0]
+    # 2.2 and 2.7 are one network timed twice (2.2 x 1.25 = 2.75), 2.2 and 2.8 are not
+    assert front([point(2.2, 0.8), point(2.7, 0.9)]) == [1]
+    assert front([point(2.2, 0.8), point(2.8, 0.9)]) == [0, 1]
+    assert front([point(2.2, 0.8), point(2.7, 0.8)]) == [0]
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 1)), min_size=1, max_size=20))
@@ -252,9 +256,10 @@ def test_nothing_beats_a_point_of_the_front_and_something_is_as_good_as_any_othe
     points = [point(cost, value) for cost, value in told]
     kept = [points[at] for at in front(points)]
     for one in points:
-        as_good = [by for by in points if by.cost <= one.cost and by.value >= one.value]
-        beaten = [by for by in as_good if (by.cost, by.value) != (one.cost, one.value)]
-        assert (one in kept) == (not beaten)
+        as_good = [by for by in points if by.cost <= 1.25 * one.cost and by.value >= one.value]
+        better = [by for by in as_good if by.value > one.value]
+        cheaper = [by for by in as_good if by.cost < one.cost]
+        assert (one in kept) == (not better and not cheaper)
 
 
 def test_costs_are_drawn_over_their_logarithm_with_the_front_as_steps():
@@ -264,6 +269,40 @@ def test_costs_are_drawn_over_their_logarithm_with_the_front_as_steps():
     steps = re.search(r'class="front" d="([^"]*)"', drawn)[1]
     assert re.sub(r"[\d. ]+", "", steps) == "MHVH"  # from the first up to the second, and level to the edge
     assert re.findall(r">(\d+|below)</text>", drawn)[-4:] == ["3", "2", "1", "below"]
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 1)), min_size=1, max_size=8))
+def test_no_label_lies_on_what_is_written_along_the_axes(told):
+    drawn = scatter([point(cost, value, f"#{at}") for at, (cost, value) in enumerate(told)], "what", "below")
+    for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle">#', drawn):
+        assert float(x) > plots.LEFT
+        assert float(y) < plots.HEIGHT - plots.BOTTOM
+
+
+def test_costs_that_are_all_alike_are_a_sentence_and_no_chart():
+    speeds = [1.0, 2.0, 3.0]
+    alike = [entry(f"e{at}", at, megabytes=20.0 + at / 20, milliseconds_per_image=speeds[at]) for at in range(3)]
+    text = words(page_of(alike))  # 20.0 to 20.1 is half a per cent
+    assert "All have the same megabytes (20.1), so there is no chart of it." in text
+    assert "against milliseconds an image" in text
+    assert "against megabytes" not in text
+    assert "against megabytes" in words(page_of([*alike, entry("more", 4, megabytes=20.3)]))
+    old = entry("old", 4)
+    assert "The 3 that were measured have the same megabytes" in words(page_of([*alike, old]))
+
+
+def test_a_name_may_break_at_its_joints_and_a_long_word_every_few_letters():
+    assert breaks("a_b-c/<d>") == "a_<wbr>b-<wbr>c/<wbr>&lt;d&gt;"
+    assert breaks("gray_histogram_learnt") == "gray_<wbr>histogram_<wbr>learnt"
+    assert breaks("x" * 20).split("<wbr>")[0] == "x" * 16
+    assert re.sub("<wbr>", "", breaks("gray__histogram--learnt")) == "gray__histogram--learnt"
+
+
+def test_an_interval_that_puzzles_is_explained_under_the_table_and_only_there():
+    # 5 products differ, all one way: an interval above 0, and p = 2 / 2^5 = 0.06 at best
+    page = words(page_of([entry("a", 9), entry("b", 4)]))
+    assert "An interval leaves out 0 where no difference is told (b): intervals are" in page
+    assert "An interval leaves out 0" not in words(page_of(FOUR))
 
 
 def test_without_a_cost_there_is_no_plot_and_who_has_none_is_counted():
@@ -305,3 +344,11 @@ def test_a_slice_shows_the_metric_where_it_has_it_and_else_recall():
     for metric in ("map@r", "recall@1"):
         told = {one.name: [sliced(metric=metric, boots=(0.5, 9), heels=(1.0, 4))] for one in entries}
         assert slices(compared, told)[0].metric == metric
+
+
+def test_runs_that_are_left_out_are_told_on_the_page():
+    compared = compare(FOUR)
+    metrics = {one.name: [{}] * len(one.tables) for one in FOUR}
+    page = render(compared, metrics, {one.name: ["x"] for one in FOUR}, made=MADE, notes=["top: <2> older runs"])
+    assert "top: <2> older runs." in words(page)
+    assert "older runs" not in words(page_of(FOUR))

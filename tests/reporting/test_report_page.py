@@ -14,6 +14,7 @@ import simplejpeg
 
 from lookalike.reporting import embedding_map
 from lookalike.reporting.curves import Line, interval_bar, lines
+from lookalike.reporting.examples import Seen, gallery
 from lookalike.reporting.failures import CAUSES, Count
 from lookalike.reporting.report_page import Against, Asked, Dial, Group, Map, Report, Shown, numbers, render, verdict
 from lookalike.reporting.tiles import sprite, tile
@@ -132,6 +133,33 @@ def words(html):
 
 
 # What it says
+
+
+def test_where_the_run_has_a_search_of_its_own_it_says_what_is_by_the_exact_one(whole, page):
+    own = {**METRICS, "protocol": {**METRICS["protocol"], "search": "100 clusters, 1 probed"}}
+    said = "by the search of the run (100 clusters, 1 probed); the nearest twins of failures, the color dial"
+    assert said in words(render(replace(whole, metrics=own)))
+    exact = {**METRICS, "protocol": {**METRICS["protocol"], "search": "exact"}}
+    assert "search of the run" not in words(page) + words(render(replace(whole, metrics=exact)))
+
+
+def test_which_of_a_names_runs_it_is_stands_at_the_top_where_there_are_several(whole, page):
+    several = replace(whole, runs=3, environment={**whole.environment, "seed": 2})
+    assert "on zappos@abc , seed 2, the newest of 3 runs of this name" in words(render(several))
+    assert "the newest of" not in words(page)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "says"), [((1, 2), "the worst"), ((1, 1), "every query found a twin first; these most narrowly")]
+)
+def test_of_queries_that_all_found_a_twin_none_is_called_the_worst(ranks, says):
+    table = pl.DataFrame({"image": ["a", "b"], "color": "", "view": "", "brand": "", "product": "p"})
+    seen = Seen(table=table, squares=np.zeros((2, 8, 8, 3), np.uint8), labels=["p", "p"], row_of={"a": 0, "b": 1})
+    queries = pl.DataFrame(
+        {"image": ["a", "b"], "rank": ranks, "score": [0.9, 0.8], "twins": [1, 1], "nearest": [["b"], ["a"]]}
+    )
+    *_, last = gallery(seen, queries, most=2, seed=0)
+    assert (last.title, last.says, last.asked[0].query.image) == ("Found last", says, "b")
 
 
 def test_the_verdict_stands_at_the_top_with_its_interval(page):
@@ -386,3 +414,22 @@ def test_without_a_script_the_map_is_a_picture(on_a_phone, page):
     assert still.count("<circle cx=") == 40
     assert 'class="tools" hidden' in still
     assert on_a_phone(still)[1] == []
+
+
+@pytest.mark.slow
+def test_on_paper_what_is_folded_is_open_and_nothing_is_there_to_be_chosen(tmp_path, whole):
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
+    page = render(replace(whole, settings={f"setting{at}": at for at in range(400)}))
+
+    def sheets(html):
+        (tmp_path / "page.html").write_text(html)
+        more = (f"--user-data-dir={tmp_path / 'me'}", f"--print-to-pdf={tmp_path / 'page.pdf'}")
+        said = [BROWSER, *FLAGS, *more, f"file://{tmp_path}/page.html"]
+        subprocess.run(said, capture_output=True, check=True, timeout=120)
+        return (tmp_path / "page.pdf").read_bytes().count(b"/Type /Page\n")
+
+    folded = re.sub(r"details::details-content \{[^}]*\}", "", page)
+    assert folded != page
+    assert sheets(page) >= sheets(folded) + 4  # 400 lines of settings
+    assert re.search(r"@media print \{\s+nav, [^{]*\.side select \{ display: none", page)

@@ -54,7 +54,7 @@ def test_it_tells_the_figures_of_both_splits_with_their_intervals(whole):
     assert "8 queries with a twin among 20 pictures; 1 more have none and are not scored." in said
     assert "By brand" in said
     assert "By view" not in said  # one slice is no comparison
-    assert "Left out: 3 rarer values with 4 queries; 2 queries have no brand." in said
+    assert "Left out: 3 more values with 4 queries; 2 queries have no brand." in said
 
 
 def test_it_holds_all_it_shows_and_links_nothing(whole):

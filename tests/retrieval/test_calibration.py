@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lookalike.retrieval.significance import Difference, over_seeds, paired
+from lookalike.retrieval.significance import Difference, differences, holm, over_seeds, paired
 
 PAIRS = 200
 LEAST, MOST = stats.binom.interval(0.99, PAIRS, 0.05)  # of 200, where 5 % is true: 3 and 19
@@ -130,3 +130,39 @@ def test_one_seed_each_takes_a_trainings_luck_for_a_difference():
 def _level_of(side: Side) -> float:
     """The level at which a single network without luck in training has the same true share."""
     return stats.norm.ppf(side.truth) * np.sqrt(2 + ON_PRODUCT**2 + ON_QUERY**2)
+
+
+@pytest.mark.parametrize("lucks", [(0.1,) * 6, (1.0, *(0.1,) * 5)], ids=["alike", "one far less steady"])
+def test_among_six_equals_of_three_seeds_each_any_false_alarm_is_rare(lucks):
+    """All have the same true share; of 100 leaderboards, by Holm, 5 % or fewer may call any of 15 pairs different."""
+    share, boards = Side(training=lucks[0]).truth, 100
+    sides = [Side(training=luck, seeds=3, level=_level_for(share, luck)) for luck in lucks]
+    alarms = sum(min(holm([one.p for one in _board(sides, number).values()])) < 0.05 for number in range(boards))
+    assert alarms <= stats.binom.ppf(0.995, boards, 0.05)
+
+
+def test_three_seeds_each_are_enough_to_find_what_is_plain_among_eleven():
+    """Ten equals, and one 15 points better: each entry's own spread alone, t(2) or t(4), would not pass Holm's 55 pairs."""
+    level = _level_for(Side().truth + 0.15, 0.05)
+    sides = [Side(level=level, training=0.05, seeds=3), *[Side(training=0.05, seeds=3)] * 10]
+    right = wrong = 0
+    for number in range(20):
+        found = _board(sides, number)
+        corrected = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
+        right += sum(p < 0.05 for (a, _), p in corrected.items() if a == 0)
+        wrong += any(p < 0.05 for (a, _), p in corrected.items() if a)
+    assert right > 0.9 * 20 * 10
+    assert wrong <= stats.binom.ppf(0.995, 20, 0.05)
+
+
+def _board(sides, number):
+    random = np.random.default_rng([11, number])
+    products = np.repeat(np.arange(PRODUCTS), random.integers(1, 7, PRODUCTS))
+    difficulty = random.normal(size=PRODUCTS)[products] + random.normal(size=len(products))
+    runs = [side.hits(random, products, difficulty) for side in sides]
+    return differences(runs, products, seed=number, draws=99, flips=9999)
+
+
+def _level_for(share, training):
+    """The level at which a network with so much luck in training has this true share."""
+    return stats.norm.ppf(share) * np.sqrt(2 + ON_PRODUCT**2 + ON_QUERY**2 + training**2)

@@ -193,12 +193,53 @@ def test_seeds_that_agree_add_no_chance():
 
 
 def test_a_difference_does_not_depend_on_its_company():
-    every = [hits(seeds, of=number) for number, seeds in enumerate((1, 3, 3, 2, 1))]
+    every = [hits(seeds, of=number) for number, seeds in enumerate((1, 3, 1, 2, 1))]
     together = differences(every, THREES, seed=4)
     assert len(together) == 10
     for (a, b), found in together.items():
         assert found == paired(every[a], every[b], THREES, seed=4)
     assert over_seeds(every, THREES, seed=4) == [over_seeds([one], THREES, seed=4)[0] for one in every]
+
+
+def spread(*means):
+    """An entry whose seeds have these means, on every query the same: by the queries nothing is left to chance."""
+    return np.repeat(np.array(means)[:, None], 300, axis=1)
+
+
+def test_of_three_entries_and_more_none_counts_as_steadier_than_all_together():
+    """Variances 0.0001, 0.0004 and 0.0001: pooled 0.0002, with 6 degrees of freedom. The second is 4 times as large as the
+    others, where F(2, 4) is above 18 once in a hundred: so it too has 6. First less third: error sqrt(2 x 0.0002 / 3); first
+    less second: sqrt((0.0002 + 0.0004) / 3). Two with the pooled one share it: 6 degrees, and not 12.
+    """
+    every = [spread(0.49, 0.50, 0.51), spread(0.38, 0.40, 0.42), spread(0.29, 0.30, 0.31)]
+    found = differences(every, np.arange(300), draws=200_000)
+    for pair, error in (((0, 2), np.sqrt(0.0004 / 3)), ((0, 1), np.sqrt(0.0006 / 3))):
+        assert found[pair].high - found[pair].value == pytest.approx(error * stats.t.ppf(0.975, 6), rel=0.03)
+
+
+def test_one_that_is_far_less_steady_keeps_its_own_degrees_of_freedom():
+    """Variances 0.0001, 0.01, 0.0001: the second is 100 times the others. Its error 0.01 / 3 outweighs the pooled one's
+    0.0034 / 3: by Welch and Satterthwaite (0.0134)^2 / (0.01^2 / 2 + 0.0034^2 / 6) = 3.46 degrees.
+    """
+    every = [spread(0.49, 0.50, 0.51), spread(0.3, 0.4, 0.5), spread(0.29, 0.30, 0.31)]
+    found = differences(every, np.arange(300), draws=200_000)[0, 1]
+    assert found.high - found.value == pytest.approx(np.sqrt(0.0134 / 3) * stats.t.ppf(0.975, 3), rel=0.03)
+
+
+def test_what_learnt_once_is_given_the_spread_of_the_others():
+    every = [spread(0.49, 0.50, 0.51), spread(0.39, 0.40, 0.41), spread(0.29, 0.30, 0.31), spread(0.2), spread(0.1)]
+    found = differences(every, np.arange(300), learnt=[True, True, True, True, False], draws=200_000)
+    once, never = found[0, 3], found[0, 4]
+    assert once.high - once.value == pytest.approx(np.sqrt(0.0001 * (1 / 3 + 1)) * stats.t.ppf(0.975, 6), rel=0.03)
+    assert never.high - never.value == pytest.approx(np.sqrt(0.0001 / 3) * stats.t.ppf(0.975, 6), rel=0.03)
+
+
+def test_two_entries_alone_have_their_own_spread():
+    every = [spread(0.49, 0.50, 0.51), spread(0.38, 0.40, 0.42)]
+    found = differences(every, np.arange(300), draws=200_000)[0, 1]
+    assert found == paired(*every, np.arange(300), draws=200_000)
+    freedom = 0.0005**2 / (0.0001**2 / 2 + 0.0004**2 / 2)  # 2.9
+    assert found.high - found.value == pytest.approx(np.sqrt(0.0005 / 3) * stats.t.ppf(0.975, int(freedom)), rel=0.03)
 
 
 def test_a_difference_turned_round_is_the_other_ones():

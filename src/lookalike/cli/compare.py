@@ -21,15 +21,11 @@ from lookalike.reporting import comparison_page, leaderboard
 from lookalike.retrieval.comparison import Comparison, Entry, compare
 from lookalike.settings import Compare, ConfigError, DataError, folder_fault
 from lookalike.tracking import record
-from lookalike.tracking.entries import Found, entries, run_of, seed_of
+from lookalike.tracking.entries import Found, by_chance, entries, run_of, seed_of
 
 COSTS = ("training_minutes", "milliseconds_per_image", "milliseconds_per_query", "megabytes", "dimensions")
 WIDEST = 1000  # letters of a line where no terminal bounds it
-BLOCKS = (
-    range(5),
-    range(5, 8),
-    range(8, 8 + len(leaderboard.COSTS)),
-)  # columns that make a table where all are too wide
+HEADS_OF_THEIR_OWN = ("identity", "affine")  # they draw no weights by chance
 
 
 def run(settings: Compare) -> int:
@@ -41,12 +37,13 @@ def run(settings: Compare) -> int:
     compared = compare(
         _labelled([_entry(one) for one in found]),
         metric=settings.metric,
-        against=_against(settings, runs),
+        against=_against(settings, found, runs),
         seed=settings.seed,
     )
     folder = runs / "comparisons" / (settings.name or _digest(settings, compared, found))
-    _say(compared)
-    written = _write(folder, compared, found)
+    notes = _notes(compared, found)
+    _say(compared, notes)
+    written = _write(folder, compared, found, notes)
     if settings.tracking != "local":
         from lookalike.tracking import workspace  # W&B takes a second to import, and is not everybody's
 
@@ -55,14 +52,25 @@ def run(settings: Compare) -> int:
     return 0
 
 
-def _against(settings: Compare, runs: Path) -> str:
+def _against(settings: Compare, found: Sequence[Found], runs: Path) -> str:
     """The name of the entry that the others are compared with; "" for the best."""
     if not settings.against:
         return ""
-    meant = entries([settings.against], runs)
+    meant = entries([settings.against], runs, setting="against")
     if len(meant) > 1:
         raise ConfigError(f"against={settings.against}: {len(meant)} entries match; name one of them")
-    return meant[0].name
+    # what it is called depends on what else is compared
+    alike = (one.name for one in found if {*_places(one)} == {*_places(meant[0])})
+    return next(alike, meant[0].name)
+
+
+def _places(found: Found) -> list[str]:
+    return [str(folder.resolve()) for folder in found.folders]
+
+
+def _notes(compared: Comparison, found: Sequence[Found]) -> list[str]:
+    """Which runs of a name are not in its figures."""
+    return [f"{leaderboard.label_of(compared, one.name)}: {why}" for one in found for why in one.left_out]
 
 
 # From folders to entries
@@ -72,30 +80,52 @@ def _entry(found: Found) -> Entry:
     folders, told = found.folders, [record.metrics_of(one) for one in found.folders]
     return Entry(
         name=found.name,
-        label=str(told[0].get("subject", found.name)),
+        label=str(told[0].get("subject", found.name)) if len(folders) == 1 else found.name,
         tables=tuple(_table(one) for one in folders),
         seeds=tuple(seed_of(one) for one in folders),
         dataset=str(told[0].get("dataset") or record.dataset_of(folders[0])),
-        protocol=told[0].get("protocol", {}),
+        protocol=side_by_side([one.get("protocol", {}) for one in told]),
         cost=_cost([_costs(one, of) for one, of in zip(folders, told, strict=True)]),
-        learns=_learns(run_of(folders[0]), told[0]),
+        learns=learns(folders[0]),
     )
 
 
 def _labelled(found: Sequence[Entry]) -> list[Entry]:
     """Each by a label of its own: one subject may have been measured in several ways."""
     labels = Counter(one.label for one in found)
-    return [replace(one, label=one.name) if labels[one.label] > 1 else one for one in found]
+    unique = [replace(one, label=one.name) if labels[one.label] > 1 else one for one in found]
+    before = len(shared([one.label for one in unique]))
+    return [replace(one, label=one.label[before:]) for one in unique]
 
 
-def _learns(run: Path | None, told: Mapping[str, Any]) -> bool:
+def shared(labels: Sequence[str]) -> str:
+    """What all labels begin with, to a joint in them: the arms of one study are told apart by what follows."""
+    if len(labels) <= 2:
+        return ""
+    first, last = min(labels)[:-1], max(labels)[:-1]  # of each something is left
+    until = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), None)
+    common = first[: min(len(first), len(last)) if until is None else until]
+    return common[: max(common.rfind(joint) for joint in "-/") + 1]
+
+
+def side_by_side(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """By what rules the seeds were measured; what each of them has for itself, such as its weight of color, side by side."""
+    names = dict.fromkeys(name for one in seeds for name in one)
+    values = {name: list(dict.fromkeys(one.get(name) for one in seeds)) for name in names}
+    return {name: some[0] if len(some) == 1 else ", ".join(map(str, some)) for name, some in values.items()}
+
+
+def learns(folder: Path) -> bool:
     """Whether another seed would give other vectors."""
-    return _chance(record.settings_of(run)) if run else "seed" in told.get("vectors", {})
+    run = run_of(folder)
+    return _chance(record.settings_of(run)) if run else by_chance(folder)
 
 
 def _chance(said: Mapping[str, Any]) -> bool:
-    """Whether another seed would give another network."""
-    return bool(said.get("epochs", 1)) or dict(said.get("backbone") or {}).get("weights") == "random"
+    """Whether another seed would give another network: it learnt, was made of what learnt, or has weights that were drawn."""
+    backbone, head = (dict(said.get(name) or {}) for name in ("backbone", "head"))
+    drawn = head.get("name", "identity") not in HEADS_OF_THEIR_OWN and not said.get("start")
+    return bool(said.get("epochs", 1) or said.get("soup") or drawn or backbone.get("weights") == "random")
 
 
 def _table(folder: Path) -> pl.DataFrame:
@@ -130,41 +160,47 @@ def _cost(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 def _digest(settings: Compare, compared: Comparison, found: Sequence[Found]) -> str:
     """A folder's name that tells what is compared: the same again has the same place."""
-    runs = sorted(str(folder.resolve()) for one in found for folder in one.folders)
+    runs = sorted(place for one in found for place in _places(one))
     told = "\n".join([*runs, compared.metric, compared.against, str(settings.seed)])
     words = f"{compared.dataset.replace('@', '-')}-{compared.metric}"
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', words)}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
-def _write(folder: Path, compared: Comparison, found: Sequence[Found]) -> dict[str, Any]:
+def _write(folder: Path, compared: Comparison, found: Sequence[Found], notes: Sequence[str]) -> dict[str, Any]:
     """The comparison for machines, for Markdown and for the eye."""
     folders = {one.name: [str(of) for of in one.folders] for one in found}
     metrics = {one.name: [record.metrics_of(of) for of in one.folders] for one in found}
-    page = comparison_page.render(compared, metrics, folders, made=datetime.now(UTC))
+    page = comparison_page.render(compared, metrics, folders, made=datetime.now(UTC), notes=notes)
     places = {"page": "comparison.html", "table": "leaderboard.md", "figures": "comparison.json"}
     files.write_text(folder / places["page"], page)
-    files.write_text(folder / places["table"], leaderboard.markdown(compared))
-    files.write_json(folder / places["figures"], leaderboard.told(compared, folders))
+    files.write_text(folder / places["table"], leaderboard.markdown(compared, notes))
+    files.write_json(folder / places["figures"], leaderboard.told(compared, folders, notes))
     return {what: folder / file for what, file in places.items()}
 
 
-def _say(compared: Comparison) -> None:
-    """The leaderboard, and the answer in words."""
+def _say(compared: Comparison, notes: Sequence[str]) -> None:
+    """The leaderboard, the answer in words, and which runs are not in it."""
     out = show.out if show.out.is_terminal else Console(width=WIDEST, highlight=False)  # a file has room for every line
-    whole = _drawn(compared, [number for block in BLOCKS for number in block])
+    whole = _drawn(compared, leaderboard.GROUPS)
     wanted = out.measure(whole, options=out.options.update(width=WIDEST)).maximum
-    for drawn in [whole] if wanted <= out.width else [_drawn(compared, sorted({0, 1, *block})) for block in BLOCKS]:
+    for drawn in [whole] if wanted <= out.width else [_drawn(compared, [group]) for group in leaderboard.GROUPS]:
         out.print(drawn)
         out.print()
+    if puzzling := leaderboard.puzzles(compared):
+        show.out.print(Text(f"{puzzling}\n"))
     show.out.print(Text(f"{leaderboard.answer(compared)}\n"))
+    for note in notes:
+        show.out.print(Text(f"{note}.\n", style="yellow"))
 
 
-def _drawn(compared: Comparison, chosen: Sequence[int]) -> Table:
+def _drawn(compared: Comparison, groups: Sequence[str]) -> Table:
+    """A table of some groups of columns, and of those that every group is read with."""
     title = f"{compared.metric} on {compared.dataset}, {compared.queries} queries"
     drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     columns = leaderboard.columns(compared)
-    for number in chosen:
-        drawn.add_column(Text(columns[number]), justify="left" if number in {1, 7} else "right", overflow="fold")
+    chosen = [number for number, one in enumerate(columns) if one.group in {"", *groups}]
+    for one in (columns[number] for number in chosen):
+        drawn.add_column(Text(one.title), justify="left" if one.left else "right", overflow="fold")
     for row, line in zip(compared.rows, leaderboard.lines(compared), strict=True):
         style = "bold" if row.entry.name == compared.winner else ""
         drawn.add_row(*(Text(line.cells[number]) for number in chosen), style=style)

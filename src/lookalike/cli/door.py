@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_che
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from lookalike.settings import Choice, ConfigError, folder_fault
+from lookalike.cli.faults import RefusedError
+from lookalike.settings import Choice, folder_fault
 
 T = TypeVar("T")
 Tables = Mapping[str, Mapping[str, Callable[..., Any]]]  # by setting: the names that may be chosen, and what they make
@@ -39,7 +40,7 @@ def read(kind: type[T], said: Mapping[str, Any], tables: Tables, known_faults: S
     faults = list(known_faults)
     value = _read_object(kind, said, "", tables, faults)
     if faults:
-        raise ConfigError("These settings cannot be used:" + "".join(f"\n  {fault}" for fault in faults))
+        raise RefusedError(faults)
     return value  # type: ignore[no-any-return]
 
 

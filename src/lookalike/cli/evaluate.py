@@ -251,7 +251,7 @@ def _folder(subject: Subject, dataset: DataSet, protocol: Protocol, *, chose: bo
     }
     more = [f"{name}_{value}" for name, value in said.items() if value]
     words = [dataset.name, dataset.version, protocol.split, protocol.match, *more]
-    return subject.folder / "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)
+    return subject.folder / "-".join(re.sub(r"[^\w.]+", "_", word).strip("_") for word in words)
 
 
 def _asked(settings: Evaluate, own: Measure) -> Measure:

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[type, str]] = {
     "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
 }
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn", "--config-path", "-cp")
+CONFIG_DIR = ("--config-dir", "-cd")  # Hydra's flag for settings of one's own
 MODULES = {"import": "import_"}  # a word of Python's own cannot name a module
 
 # Set before torch, FAISS or OpenCV load: on busy cores OpenMP's default spins (a ResNet18 step: 3.2 s instead of 0.37 s).
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         code = run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
-        code = _stopped("lookalike")
+        code = _stopped("")
     sys.exit(code)
 
 
@@ -82,6 +83,9 @@ def run(words: list[str]) -> int:
         return 2
     if {"-h", "--help"} & set(overrides):
         return _taught(verb, overrides)
+    if any(word.partition("=")[0] in CONFIG_DIR for word in overrides):
+        told = "--config-dir is not needed: an experiment of your own is found in ./configs/experiment/NAME.yaml"
+        return _said(verb, ConfigError(told))
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     keep_memory()
@@ -119,6 +123,19 @@ def configs() -> Path:
     return beside if (beside / "train.yaml").is_file() else Path(__file__).parents[1] / "configs"
 
 
+def experiments(packaged: Path) -> dict[str, Path]:
+    """The files of experiments by name: those of the package, and one's own in ./configs/experiment of the current folder."""
+    folders = (
+        Path.cwd() / "configs" / "experiment",
+        packaged / "experiment",
+    )  # of two of a name Hydra takes the latter
+    return {
+        one.relative_to(folder).with_suffix("").as_posix(): one
+        for folder in folders
+        for one in sorted(folder.rglob("*.yaml"))
+    }
+
+
 def _train(words: list[str]) -> int:
     """One run or a plain sweep, by Hydra; or a study of many runs, or a search."""
     from lookalike.cli import sweep
@@ -127,18 +144,16 @@ def _train(words: list[str]) -> int:
         return _through_hydra("train", words)
     sys.argv = ["lookalike train", *words]  # what each run notes as its command
     try:
-        asked = sweep.asked(words, configs())
-        if isinstance(asked, sweep.Question):
-            return sweep.run(asked)
-        if isinstance(asked, sweep.Search):
-            from lookalike.cli import tune
+        asked = sweep.questions(words, configs())
+        if studies := [one for one in asked if not isinstance(one, str)]:
+            from lookalike.cli import study
 
-            return tune.run(asked)
+            return study.run(studies)
     except LookalikeError as wrong:
         return _said("train", wrong)
     except KeyboardInterrupt:
-        return _stopped("lookalike train")
-    return _through_hydra("train", asked)
+        return _stopped("train")
+    return _through_hydra("train", [word for word in asked if isinstance(word, str)])
 
 
 def _through_hydra(verb: str, said: list[str]) -> int:
@@ -207,7 +222,7 @@ def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
         print(f"lookalike {verb}: {wrong.filename}: {wrong.strerror}. {mend}", file=sys.stderr)
         return 4
     except KeyboardInterrupt:
-        return _stopped(f"lookalike {verb}")
+        return _stopped(verb)
 
 
 def _said(verb: str, wrong: LookalikeError) -> int:
@@ -215,8 +230,9 @@ def _said(verb: str, wrong: LookalikeError) -> int:
     return wrong.exit_code
 
 
-def _stopped(what: str) -> int:
-    print(f"\n{what}: stopped; what was finished is kept.", file=sys.stderr)
+def _stopped(verb: str) -> int:
+    on = ", and the same command goes on where it was" if verb == "train" else ""
+    print(f"\n{f'lookalike {verb}'.rstrip()}: stopped; what was finished is kept{on}.", file=sys.stderr)
     return STOPPED
 
 

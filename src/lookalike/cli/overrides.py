@@ -1,7 +1,8 @@
 """The words after a verb, made ready for Hydra, so that every fault of a command line is told together and with a mend.
 
 In: the words. Out: words that Hydra composes without a question, and the faults of those that it could not; an arm's words
-behind which the user's own stand; of words that sweep, those of each job. Never: judges a value; that is the door's.
+behind which the user's own stand, and which of these take whose place; of words that sweep, those of each job.
+Never: judges a value; that is the door's.
 
 Hydra alone would stop at the first unknown name, and its grammar trips over a path such as `shoes/cat (1).csv`.
 """
@@ -21,7 +22,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from lookalike.cli.door import hint_at
-from lookalike.cli.main import FLAGS_WITH_VALUE
+from lookalike.cli.main import FLAGS_WITH_VALUE, experiments
 
 SWEEP = ("-m", "--multirun")
 
@@ -71,13 +72,14 @@ def _one(kind: type, word: str, configs: Path, sweeps: bool, out: Words) -> None
 
 def _group(kind: type, key: str, value: str, configs: Path, sweeps: bool, out: Words) -> None:
     """A choice among files; or none of them (null), or one that a library knows by name (pml:TripletMarginLoss)."""
-    files = entries(configs / key.lstrip("+~"))
+    files = experiments(configs) if key == "experiment" else entries(configs / key.lstrip("+~"))
     names, setting = value.split(","), hint_at(kind, key) is not None
     unknown = [one for one in names if one not in files]
     if len(names) > 1 and not sweeps:
         out.faults.append(_several(key, value))
     elif not unknown:
         out.given.append(f"{key}={value}")
+        out.given += _searched_too([files[one] for one in names], configs)
     elif value == "null":
         out.given.append(f"~{key}")
     elif setting and all(one == "null" or ":" in one for one in unknown):
@@ -89,6 +91,14 @@ def _group(kind: type, key: str, value: str, configs: Path, sweeps: bool, out: W
         near = get_close_matches(unknown[0], files, n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         out.faults.append(f"{key}: there is no {unknown[0]!r}; there are {', '.join(files)}{meant}")
+
+
+def _searched_too(files: Sequence[Path], configs: Path) -> list[str]:
+    """Where Hydra is to look besides, if a file is not the package's."""
+    if all(one.is_relative_to(configs) for one in files):
+        return []
+    place = _quoted(f"file://{Path.cwd() / 'configs'}")
+    return [f"hydra.searchpath=[{place}]"]
 
 
 def entries(folder: Path) -> dict[str, Path]:
@@ -105,6 +115,21 @@ def behind(first: Sequence[str], said: Sequence[str], configs: Path) -> list[str
     """Both, so that `said` wins: where it makes a choice, the one that `first` made is gone with all its options."""
     chosen = {key_of(word) for word in said if (configs / key_of(word)).is_dir()}
     return [*(word for word in first if key_of(word).partition(".")[0] not in chosen), *said]
+
+
+def taking(said: Sequence[str], first: Sequence[str]) -> list[str]:
+    """Those words of `said` in whose place `first` says something else."""
+    return [word for word in said if any(_takes(word, one) for one in first)]
+
+
+def _takes(word: str, other: str) -> bool:
+    key, its = key_of(word), key_of(other)
+    return word.lstrip("+") != other.lstrip("+") and (its == key or its.startswith(f"{key}."))
+
+
+def sweeping(words: Sequence[str]) -> list[str]:
+    """What the words that have several values are about."""
+    return [key_of(word) for word in words if len(_values(word)) > 1]
 
 
 def combinations(given: Sequence[str]) -> list[list[str]]:

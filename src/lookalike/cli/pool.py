@@ -9,6 +9,7 @@ Ctrl-C stops them all; as the same command goes on where a run was, nothing that
 import multiprocessing
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import TextIOBase
 from pathlib import Path
@@ -25,9 +26,10 @@ from typing import Any, Self, TextIO, TypeVar
 
 from lookalike.cli.main import STOPPED, keep_memory
 from lookalike.cli.places import datasets
-from lookalike.settings import LookalikeError, Train
+from lookalike.settings import DataError, LookalikeError, Train
 
 T = TypeVar("T")
+USUAL = re.compile(r"epoch \d+/\d+ |start: |probe: ")  # what is no news of one run among many; its folder has it
 DIED = "its process died: it was killed, or there was no memory left (study.pool=N with a smaller N needs less)"
 
 
@@ -77,8 +79,9 @@ def _left(settings: Train) -> Ended | None:
 
     asked = record.what(record.plain(settings))
     for one in sorted((Path(settings.paths.runs) / settings.name).glob("*/metrics.json"), key=_written, reverse=True):
-        if record.what(record.settings_of(one.parent)) == asked:
-            return Ended(folder=str(one.parent), metrics=record.metrics_of(one.parent))
+        with suppress(DataError):  # a damaged one is an older run's; this one was written just now
+            if record.what(record.settings_of(one.parent)) == asked:
+                return Ended(folder=str(one.parent), metrics=record.metrics_of(one.parent))
     return None
 
 
@@ -111,7 +114,7 @@ class Workers:
     def run(self, settings: Train, label: str) -> Ended:
         """One run, when its turn comes; may be called from several threads where there are several processes."""
         if self.pool == 1:
-            return work(settings)
+            return _work_here(settings, label)
         lane = self._lanes.get()
         try:
             ended = lane.submit(_work_there, settings, label).result()
@@ -195,13 +198,27 @@ def _killing() -> Iterator[None]:
 
 
 def _work_there(settings: Train, label: str) -> Ended:
-    """One run in a process beside others: its warnings go by its name, its tables stay in its folder."""
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, _stoppable(), redirect_stdout(nowhere):
+    """One run in a process beside others."""
+    with _stoppable():
         try:
-            with redirect_stderr(Prefixed(sys.stderr, f"{label}: ")):
+            with _quiet(label):
                 return work(settings)
         except KeyboardInterrupt:
             return STOPPED_HERE
+
+
+def _work_here(settings: Train, label: str) -> Ended:
+    """One run in this process; somebody who watches sees its epochs and its bar."""
+    with _quiet(label, watched=sys.stderr.isatty()):
+        return work(settings)
+
+
+@contextmanager
+def _quiet(label: str, *, watched: bool = False) -> Iterator[None]:
+    """One run among many: its warnings go by its name, its tables stay in its folder."""
+    lines = nullcontext() if watched else redirect_stderr(Prefixed(sys.stderr, f"{label}: "))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), lines:
+        yield
 
 
 @contextmanager
@@ -223,13 +240,15 @@ def _stoppable() -> Iterator[None]:
 
 
 class Prefixed(TextIOBase):
-    """A text stream whose lines begin with a name; a line is passed on when it is whole."""
+    """A text stream whose lines begin with a name; a line is passed on when it is whole, and what is usual is not."""
 
     def __init__(self, to: TextIO, prefix: str) -> None:
         self.to, self.prefix, self.begun = to, prefix, ""
 
     def write(self, text: str) -> int:
         """Pass whole lines on."""
+        if not self.begun and USUAL.match(text):  # all of it at once, as a narrow terminal's lines are broken already
+            return len(text)
         *whole, self.begun = (self.begun + text).split("\n")
         self.to.write("".join(f"{self.prefix}{line}\n" for line in whole if line.strip()))
         return len(text)

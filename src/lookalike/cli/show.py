@@ -33,12 +33,22 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         yield lambda done: bar.advance(task, done)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table; numbers and what stands over them go to the right, texts to the left."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: int = 0) -> None:
+    """A table; numbers and what stands over them go to the right, texts to the left.
+
+    Where it is too wide, its cells are broken, but never those of the first `whole` columns.
+    """
     drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
         figures = bool(number) and all(not isinstance(row[number], str) or row[number][:1].isdigit() for row in rows)
-        drawn.add_column(name, justify="right" if figures else "left", overflow="fold")
+        longest = max(len(line) for row in (columns, *rows) for line in str(row[number]).split("\n"))
+        drawn.add_column(
+            name,
+            justify="right" if figures else "left",
+            overflow="fold",
+            no_wrap=number < whole,
+            min_width=longest if number < whole else None,
+        )
     for row in rows:
         drawn.add_row(*(Text(str(value)) for value in row))  # as text: a file's name may hold what looks like markup
     out.print(drawn)
@@ -75,7 +85,7 @@ def evaluation(title: str, measured: Evaluation) -> None:
         left = {column: told["values"] for column, told in measured.slices_left_out.items() if told["values"]}
         if left:
             out.print(
-                f"  Not shown: {', '.join(f'{count} rarer values of {column}' for column, count in left.items())}.\n"
+                f"  Not shown: {', '.join(f'{count} more values of {column}' for column, count in left.items())}.\n"
             )
 
 

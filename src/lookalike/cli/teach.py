@@ -12,9 +12,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
+from lookalike.cli.main import experiments
 from lookalike.settings import ConfigError
 
 WIDTH = 34
+OWN = (
+    "./configs/experiment/NAME.yaml: a first line `# @package _global_`, a second with the question, as a comment; then",
+    "`name: NAME`, settings as above, and for a study `study: {seeds: [0, 1], arms: {ARM: loss=triplet loss.margin=0.3}}`",
+)
 LIBRARIES = {"pml": "pytorch-metric-learning"}  # what a name with a colon in it is of
 
 
@@ -85,16 +90,17 @@ def _experiments(groups: dict[str, Any], configs: Path) -> Iterator[str]:
     if "experiment" not in groups:
         return
     yield _row("experiment=", "settings of a named question; experiment=NAME --help tells more of one:")
-    for name, file in _questions(configs).items():
+    for name, file in experiments(configs).items():
         study = _study(file, configs)
         arms, seeds = len(study.get("arms", {})), len(study.get("seeds", []))
         runs = f" (-m: {arms} arms{f' x {seeds} seeds' if seeds > 1 else ''})" if arms else ""
         yield _row(f"  {name}", f"{' '.join(_says(file)[:1])}{runs or _searches(study)}")
+    yield from (_row("" if number else "  your own", told) for number, told in enumerate(OWN))
 
 
 def _experiment(name: str, configs: Path) -> Iterator[str]:
     """What an experiment asks, its arms or its space, and what to type."""
-    files = _questions(configs)
+    files = experiments(configs)
     if name not in files:
         near = get_close_matches(name, files, n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
@@ -118,12 +124,6 @@ def _experiment(name: str, configs: Path) -> Iterator[str]:
     yield "  lookalike train --help    every setting"
 
 
-def _questions(configs: Path) -> dict[str, Path]:
-    """The files of experiments by the name that asks for each."""
-    root = configs / "experiment"
-    return {one.relative_to(root).with_suffix("").as_posix(): one for one in sorted(root.rglob("*.yaml"))}
-
-
 def _says(file: Path) -> list[str]:
     """The comment of an experiment: what it asks."""
     lines = [line for line in _opening(file) if not line.startswith("@package")]
@@ -136,8 +136,16 @@ def _study(file: Path, configs: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for entry in said.get("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
-            told |= _study((configs if entry.startswith("/") else file.parent) / f"{entry.lstrip('/')}.yaml", configs)
+            told |= _study(_named(entry, file, configs), configs)
     return told | (said.get("study") or {})
+
+
+def _named(entry: str, file: Path, configs: Path) -> Path:
+    """The file that another one begins with: of the whole folder, or beside it, or beside the package's own."""
+    if entry.startswith("/"):
+        return configs / f"{entry[1:]}.yaml"
+    beside = file.parent / f"{entry}.yaml"
+    return beside if beside.is_file() else configs / "experiment" / f"{entry}.yaml"
 
 
 def _searches(study: dict[str, Any]) -> str:

@@ -259,7 +259,9 @@ def _where(folder: Path, learnt: Learnt, settings: Train, mirrored: Mirror) -> d
     epochs = f"epoch {fitted.best_epoch + 1} of {settings.epochs}, val map@r {fitted.best_score:.3f}" if fitted else ""
     return {
         **({"chosen": epochs} if epochs else {}),
+        **({"soup": _soup(finished)} if "soup" in finished else {}),
         **({"finish": _finish(finished)} if finished["finish"] else {}),
+        **({"weight of color": f"{learnt.color_weight:g}, chosen by val"} if "color weight" in finished else {}),
         **({"to be beaten": f"{learnt.baseline['what']}: test recall@1 {_figure(baseline)}"} if baseline else {}),
         "trained": f"{learnt.minutes:.1f} minutes",
         "folder": folder,
@@ -273,6 +275,15 @@ def _where(folder: Path, learnt: Learnt, settings: Train, mirrored: Mirror) -> d
 
 def _figure(told: Mapping[str, Any]) -> str:
     return f"{told['value']:.3f} ({told['ci95'][0]:.3f} to {told['ci95'][1]:.3f})"
+
+
+def _soup(told: Mapping[str, Any]) -> str:
+    """What is in it, and what that gains over the best of its runs alone."""
+    inside, alone = told["soup"]["inside"], told["soup"]["val map@r alone"]
+    best = f"{inside[0]} alone has val map@r {alone[inside[0]]:.3f}"
+    if len(inside) == 1:
+        return f"{best}; no other helps it"
+    return f"{len(inside)} of {len(alone)} runs: val map@r {told['val map@r']:.3f}; {best}"
 
 
 def _finish(told: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ In: a `Comparison`, and what metrics.json of each entry's runs holds. Out: one H
 network. Never: computes whether a difference is real, or lets a figure stand out that is not significantly better.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from statistics import mean
 from typing import Any, Final
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lookalike.reporting import leaderboard, plots
 from lookalike.reporting.plots import Point, Span
@@ -24,6 +25,8 @@ PAGES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+JOINTS: Final = re.compile(r"(?<=[-_/])(?=[^-_/])|(?<=[^\W_]{16})(?=[^\W_])")  # in a long word every few letters
+EQUAL: Final = 1.01  # times: costs no further apart make no chart
 MOST_BESIDE = 30  # entries side by side, a column each
 MOST_SLICES = 20  # values of a column, those of the most queries
 SLICED: Final = "recall@1"  # of a slice, where it has not the metric itself
@@ -34,6 +37,14 @@ PLOTTED: Final = {
 }
 RULES: Final = ("twin", "query", "gallery", "self", "no_twin", "ties", "split", "split_rule", "intervals")
 METHOD: Final = ("similarity", "search")  # of a protocol, each entry's own
+
+
+def breaks(name: str) -> Markup:
+    """A name that a line may break at its joints, and nowhere within a word."""
+    return Markup("<wbr>").join(escape(part) for part in JOINTS.split(name))
+
+
+PAGES.filters["breaks"] = breaks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +73,16 @@ def render(
     folders: Mapping[str, Sequence[str]],
     *,
     made: datetime,
+    notes: Sequence[str] = (),
 ) -> str:
-    """The page. metrics, folders: by an entry's name, what metrics.json of each of its runs holds, and where they lie."""
+    """The page. metrics, folders: by an entry's name, what metrics.json of each of its runs holds, and where they lie.
+
+    notes: what is to be known of the runs.
+    """
     return PAGES.get_template("comparison.html.j2").render(
         compared=compared,
         made=made,
+        notes=notes,
         verdict=leaderboard.verdict(compared),
         reference=leaderboard.label_of(compared, compared.against),
         costs=list(leaderboard.COSTS.values()),
@@ -75,6 +91,8 @@ def render(
         beside=compared.rows[:MOST_BESIDE],
         pairs=pairs(compared),
         panels=list(_panels(compared)),
+        level_costs=[said for cost in PLOTTED if (said := _alike(compared, cost))],
+        puzzles=leaderboard.puzzles(compared),
         slices=slices(compared, metrics),
         rules=_told(compared.rows[0].entry.protocol, RULES),
         methods=[_told(row.entry.protocol, METHOD) for row in compared.rows],
@@ -152,7 +170,7 @@ def _pair(compared: Comparison, ours: str, theirs: str, most: float) -> Cell:
     found = compared.pairs[ours, theirs]
     label = f"{leaderboard.label_of(compared, ours)} less {leaderboard.label_of(compared, theirs)}"
     says = f"{label}: {leaderboard.difference(found)}, p {leaderboard.p_value(found.p)}"
-    text = f"{found.value:+.3f}"
+    text = leaderboard.signed(found.value)
     if found.p >= LEVEL:
         return Cell(text=text, says=says)
     tone = "better" if found.value > 0 else "worse"
@@ -179,10 +197,22 @@ class Panel:
 def _panels(compared: Comparison) -> Iterator[Panel]:
     for cost, (title, about) in PLOTTED.items():
         known = [(place, row) for place, row in enumerate(compared.rows, 1) if row.entry.cost.get(cost)]
+        if _alike(compared, cost):
+            continue
         points = [_point(place, row, cost) for place, row in known]
         if points:
             plot = plots.scatter(points, f"{compared.metric} against {title}", f"{title}, logarithmic")
             yield Panel(title=title, about=about, plot=plot, unknown=len(compared.rows) - len(known))
+
+
+def _alike(compared: Comparison, cost: str) -> str:
+    """What to say of a cost that is the same for all, so that a chart would show nothing; "" where it differs."""
+    told = [(float(row.entry.cost[cost] or 0), row) for row in compared.rows if row.entry.cost.get(cost)]
+    values = [value for value, _ in told]
+    if len(told) < 2 or max(values) > EQUAL * min(values):
+        return ""
+    who = "All" if len(told) == len(compared.rows) else f"The {len(told)} that were measured"
+    return f"{who} have the same {PLOTTED[cost][0]} ({leaderboard.cost(told[0][1], cost)}), so there is no chart of it."
 
 
 def _point(place: int, row: Row, cost: str) -> Point:

@@ -35,7 +35,11 @@ class _Frame:
     """Where numbers lie on the drawing."""
 
     x: Point
-    y: Point
+    ticks: tuple[float, ...]  # from the foot to the top
+
+    @property
+    def y(self) -> Point:
+        return self.ticks[0], self.ticks[-1]
 
     def across(self, value: float) -> float:
         return LEFT + _share(value, self.x) * (WIDTH - LEFT - RIGHT)
@@ -89,23 +93,15 @@ def _thinned(line: Line) -> Line:
 def _frame(told: Sequence[Line]) -> _Frame:
     xs = [x for one in told for x, _ in one.points]
     ys = [y for one in told for _, y in one.points] + [end for one in told for ends in one.band for end in ends]
-    step = _step(min(ys), max(ys))
-    return _Frame(
-        x=(min(xs), max(xs)),
-        y=(math.floor(min(ys) / step + 1e-9) * step, math.ceil(max(ys) / step - 1e-9) * step),
-    )
-
-
-def _step(low: float, high: float) -> float:
-    return round_up((high - low) / TICKS or abs(high) / TICKS or 1.0)
+    low, high = min(ys), max(ys)
+    step = round_up((high - low) / TICKS or abs(high) / TICKS or 1.0)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return _Frame(x=(min(xs), max(xs)), ticks=tuple(number * step for number in range(first, max(first + 1, last) + 1)))
 
 
 def _grid(frame: _Frame, along: str) -> Markup:
-    low, high = frame.y
-    step = _step(low, high)
     drawn = Markup()
-    for number in range(round((high - low) / step) + 1):
-        value = low + number * step
+    for value in frame.ticks:
         y = frame.up(value)
         drawn += Markup('<path class="ground" d="M{} {:.1f}H{}"/>').format(LEFT, y, WIDTH - RIGHT)
         drawn += _text(LEFT - 5, y + 3.5, f"{round(value, 6):g}", "end")

@@ -15,6 +15,8 @@ from lookalike.retrieval.significance import Difference
 
 NONE: Final = "-"  # where there is nothing to say
 ONCE: Final = "*"  # stands behind the one seed of what was learnt once
+FEW: Final = 20  # products or styles: with fewer, hardly any difference can show
+NAMED: Final = 3  # of many, where the table names them all
 LEAST_P: Final = 0.001  # below it a p is not told to the digit: it hangs on the number of permutations
 COSTS: Final = {  # of metrics.json, and what they are called
     "training_minutes": "minutes",
@@ -48,11 +50,32 @@ class Line:
         return (self.place, self.name, self.seeds, value, self.spread, difference, self.p, self.word, *self.costs)
 
 
-def columns(compared: Comparison) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What stands over one cell of every line."""
+
+    title: str
+    group: str = ""  # columns that are read together; "" is read with every group
+    left: bool = False  # words stand on the left, figures on the right
+
+
+GROUPS: Final = ("figure", "difference", "cost")  # where all columns are too wide, a table each
+
+
+def columns(compared: Comparison) -> tuple[Column, ...]:
     """What stands over the lines."""
-    value = f"{compared.metric} (95 % interval)"
     difference = f"difference to {label_of(compared, compared.against)} (95 % interval)"
-    return ("place", "name", "seeds", value, "spread of seeds", difference, "p (Holm)", "so it is", *COSTS.values())
+    return (
+        Column(title="place"),
+        Column(title="name", left=True),
+        Column(title="seeds", group="figure"),
+        Column(title=f"{compared.metric} (95 % interval)", group="figure"),
+        Column(title="spread of seeds", group="figure"),
+        Column(title=difference, group="difference"),
+        Column(title="p (Holm)", group="difference"),
+        Column(title="so it is", group="difference", left=True),
+        *(Column(title=title, group="cost") for title in COSTS.values()),
+    )
 
 
 def lines(compared: Comparison) -> list[Line]:
@@ -69,7 +92,7 @@ def _line(place: int, row: Row) -> Line:
         value=f"{row.value:.3f}",
         interval=f"({row.low:.3f} to {row.high:.3f})",
         spread=NONE if row.spread is None else f"{row.spread:.3f}",
-        difference=f"{found.value:+.3f}" if found else NONE,
+        difference=signed(found.value) if found else NONE,
         between=_between(found) if found else "",
         p=NONE if row.p_holm is None else p_value(row.p_holm),
         word=word(row),
@@ -88,11 +111,17 @@ def word(row: Row) -> str:
 
 def difference(found: Difference) -> str:
     """A difference with its interval."""
-    return f"{found.value:+.3f} {_between(found)}"
+    return f"{signed(found.value)} {_between(found)}"
 
 
 def _between(found: Difference) -> str:
-    return f"({found.low:+.3f} to {found.high:+.3f})"
+    return f"({signed(found.low)} to {signed(found.high)})"
+
+
+def signed(value: float) -> str:
+    """A difference; what is rounded to nothing has no sign."""
+    written = f"{value:+.3f}"
+    return written if float(written) else written[1:]
 
 
 def p_value(p: float) -> str:
@@ -140,9 +169,26 @@ def verdict(compared: Comparison) -> Verdict:
     )
 
 
+def _all_alike(compared: Comparison) -> bool:
+    """Of many, no two are told apart."""
+    return len(compared.rows) > 2 and _like_the_reference(compared) and not _pairs_apart(compared)
+
+
+def _like_the_reference(compared: Comparison) -> bool:
+    """No entry is told apart from it."""
+    return {word(row) for row in compared.rows if row.against} == {"not distinguishable"}
+
+
+def _pairs_apart(compared: Comparison) -> int:
+    """How many pairs are told apart; each stands there both ways round."""
+    return sum(found.p < LEVEL for found in compared.pairs.values()) // 2
+
+
 def answer(compared: Comparison) -> str:
     """The verdict as running text."""
     said = verdict(compared)
+    if _all_alike(compared):
+        return f"{said.head}: {said.text}"
     if len(compared.rows) != 2:
         return f"{said.head}. {said.text}"
     return f"{said.head if compared.winner else said.head.lower()}: {said.text}"
@@ -152,6 +198,8 @@ def _head(compared: Comparison) -> str:
     if compared.winner:
         others = "" if len(compared.rows) == 2 else " than every other"
         return f"{label_of(compared, compared.winner)} is better{others}"
+    if _all_alike(compared):
+        return "No difference"
     return "Not distinguishable" if len(compared.rows) == 2 else "No entry is better than every other"
 
 
@@ -166,7 +214,12 @@ def _told_of_two(compared: Comparison) -> str:
 
 
 def _told_of_many(compared: Comparison) -> str:
+    if _all_alike(compared):
+        return f"all {len(compared.rows)} are not distinguishable."
     top, second, *_ = compared.rows
+    if compared.against == top.entry.name and _like_the_reference(compared):
+        pairs = f"of all {len(compared.pairs) // 2} pairs {_pairs_apart(compared)} can be told apart"
+        return f"None is distinguishable from {top.entry.label}, the first, by {compared.metric}; {pairs}."
     words = Counter(word(row) for row in compared.rows if row.against)
     beside = ", ".join(f"{count} {said}" for said, count in words.most_common())
     counted = f"Beside {label_of(compared, compared.against)}: {beside}."
@@ -182,6 +235,10 @@ def _told_of_many(compared: Comparison) -> str:
 
 def cautions(compared: Comparison) -> list[str]:
     """What a reader of the figures must know besides."""
+    return [*_learnt_once(compared), *_few(compared)]
+
+
+def _learnt_once(compared: Comparison) -> list[str]:
     once = sum(row.entry.one_seed for row in compared.rows)
     if not once:
         return []
@@ -189,34 +246,87 @@ def cautions(compared: Comparison) -> list[str]:
     return [f"{who} learnt once ({ONCE}): what another seed would give is not in these figures."]
 
 
+def _few(compared: Comparison) -> list[str]:
+    """Where so few products or styles carry the queries that the flips of their signs leave little to be found."""
+    what = "style" if compared.protocol.get("match") == "style" else "product"
+    count = compared.rows[0].entry.tables[0][what].n_unique()
+    if len(compared.rows) == 1 or count >= FEW:
+        return []
+    return [f"Only {count} {what}{'s' * (count != 1)}: little can be found."]
+
+
+def puzzles(compared: Comparison) -> str:
+    """One sentence where an interval leaves out 0 beside "not distinguishable"; "" where none does."""
+    names = [row.entry.label for row in compared.rows if _puzzles(row)]
+    if not names:
+        return ""
+    made = _comparisons(compared)
+    corrected = f" and corrected for {made} comparisons" if made > 1 else ""
+    return (
+        f"An interval leaves out 0 where no difference is told ({_listed(names)}): intervals are each difference's own; "
+        f"p is by permutation{corrected}."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _puzzles(row: Row) -> bool:
+    """By the figures as they are written: an end that reads 0.000 leaves out nothing."""
+    found = row.against
+    if found is None or word(row) != "not distinguishable":
+        return False
+    return float(signed(found.low)) > 0 or float(signed(found.high)) < 0
+
+
+def _comparisons(compared: Comparison) -> int:
+    """How many the p of the lines are corrected for: those with the reference where it was named, else all pairs."""
+    others = [row for row in compared.rows if row.against]
+    of_pairs = all(row.p_holm == compared.pairs[row.entry.name, compared.against].p for row in others)
+    return len(compared.pairs) // 2 if of_pairs else len(others)
+
+
 def on_front(compared: Comparison) -> str:
     """Who gives the most for what it costs; "" where no cost was measured."""
     names = ", ".join(row.entry.label for row in compared.rows if row.on_front)
-    return f"On the Pareto front of {compared.metric}, milliseconds an image and megabytes: {names}." if names else ""
+    if not names:
+        return ""
+    return (
+        f"On the Pareto front of {compared.metric}, milliseconds an image and megabytes "
+        f"(costs within a quarter count as equal): {names}."
+    )
 
 
 # As files
 
 
-def markdown(compared: Comparison) -> str:
-    """The leaderboard as Markdown."""
+def markdown(compared: Comparison, notes: Sequence[str] = ()) -> str:
+    """The leaderboard as Markdown. notes: what is to be known of the runs."""
     told = verdict(compared)
-    rule = ["---:" if number in {0, 2} or number > 7 else "---" for number in range(len(columns(compared)))]
+    over = columns(compared)
+    rule = ["---" if one.left else "---:" for one in over]
     rows = [
         [_strong(text) if row.entry.name == compared.winner else text for text in map(_plain, line.cells)]
         for row, line in zip(compared.rows, lines(compared), strict=True)
     ]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in ([*map(_plain, columns(compared))], rule, *rows))
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in ([_plain(one.title) for one in over], rule, *rows))
+    aside = f"{_plain(puzzles(compared))}\n\n" if puzzles(compared) else ""
     return (
-        f"# {_plain(told.head)}\n\n{_plain(told.text)}\n\n{table}\n\n"
+        f"# {_plain(told.head)}\n\n{_plain(told.text)}\n\n{table}\n\n{aside}"
         f"{compared.queries} queries of {compared.dataset}. {_plain(on_front(compared))}\n\n{' '.join(READING)}\n"
+        + "".join(f"\n- {_plain(note)}" for note in notes)
+        + "\n" * bool(notes)
     )
 
 
 READING: Final = (
     "Intervals are 95 %, by bootstrap over whole products (or styles), whose pictures succeed and fail together.",
     "A difference is taken query by query on the same queries; its p says how often chance alone would make one so large, "
-    "with signs flipped product by product, and the seeds' spread added where there are several.",
+    "with signs flipped product by product, and the seeds' spread added where there are several: from three entries on no "
+    "entry's counts for less than that of all together.",
     "Holm's correction raises each p for the number of comparisons made, so that a false alarm anywhere among them stays as "
     f"rare as 1 in 20; below {LEVEL} a difference is called better or worse, else not distinguishable. Intervals are each "
     "difference's own and not corrected: one may leave out 0 where the corrected p finds no difference.",
@@ -232,8 +342,8 @@ def _strong(text: str) -> str:
     return f"**{text}**"
 
 
-def told(compared: Comparison, folders: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """As comparison.json holds it. folders: the runs of each entry by its name."""
+def told(compared: Comparison, folders: Mapping[str, Sequence[str]], notes: Sequence[str] = ()) -> dict[str, Any]:
+    """As comparison.json holds it. folders: the runs of each entry by its name; notes: what is to be known of them."""
     return {
         "metric": compared.metric,
         "dataset": compared.dataset,
@@ -241,6 +351,7 @@ def told(compared: Comparison, folders: Mapping[str, Sequence[str]]) -> dict[str
         "queries": compared.queries,
         "against": compared.against,
         "verdict": asdict(verdict(compared)),
+        "notes": list(notes),
         "winner": compared.winner,
         "rows": [
             _row(row, compared.metric) | {"place": place, "runs": list(folders[row.entry.name])}

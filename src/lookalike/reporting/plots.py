@@ -14,6 +14,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from lookalike.reporting.charts import round_up
+from lookalike.retrieval.comparison import ALIKE
 
 TICKS = 4  # intervals between them at most: a strip may be half a phone wide
 EDGE = 0.06  # of the scale, on either side of what is shown
@@ -21,6 +22,7 @@ WIDTH, HEIGHT = 340, 260
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 12, 36  # room around the points
 DOT = 4.5
 BELOW = 8  # pixels from a value down to its seeds
+LABEL = 6  # half of what a label takes across
 ROUND_LOG = (1, 2, 5)
 
 
@@ -143,11 +145,15 @@ def scatter(points: Sequence[Point], what: str, below: str) -> Markup:
 
 
 def front(points: Sequence[Point]) -> list[int]:
-    """The points that nothing beats in both figure and cost, the cheapest first. Of equal points the first."""
+    """The points that nothing beats in both figure and cost, the cheapest first. Of equal figures the cheapest.
+
+    Costs within a quarter of each other are equal (ALIKE), as in the front of the comparison.
+    """
     order = sorted(range(len(points)), key=lambda at: (points[at].cost, -points[at].value, at))
     kept: list[int] = []
     for at in order:
-        if not kept or points[at].value > points[kept[-1]].value:
+        best = max(one.value for one in points if one.cost <= ALIKE * points[at].cost)
+        if points[at].value == best and (not kept or best > points[kept[-1]].value):
             kept.append(at)
     return kept
 
@@ -171,15 +177,23 @@ def _steps(at: Sequence[tuple[float, float]]) -> Markup:
 
 
 def _beside(at: Sequence[tuple[float, float]], labels: Sequence[str]) -> list[tuple[float, float]]:
-    """Where each label goes: of the places around its point the one that is furthest from other points and labels."""
+    """Where each label goes: of the places around its point that lie within the axes, the one that is furthest from
+    other points and labels.
+    """
     around = [(11.0, 3.5), (-11.0, 3.5), (0.0, -8.0), (0.0, 15.0), (9.0, -6.0), (-9.0, -6.0), (9.0, 13.0), (-9.0, 13.0)]
     taken: list[tuple[float, float]] = []
     for (x, y), label in zip(at, labels, strict=True):
         wide = 1 + 0.2 * (len(label) - 1)
-        places = [(x + wide * aside, y + down) for aside, down in around]
+        beside = [(x + wide * aside, y + down) for aside, down in around]
+        places = [place for place in beside if _within(*place)] or beside
         others = [*((there, under + 3.5) for there, under in at if (there, under) != (x, y)), *taken]
         taken.append(max(places, key=lambda place: min((math.dist(place, one) for one in others), default=0.0) // 12))
     return taken
+
+
+def _within(x: float, y: float) -> bool:
+    """Whether a label there stays clear of what is written along the axes."""
+    return x > LEFT + LABEL and y < HEIGHT - BOTTOM - 1
 
 
 def _x(share: float) -> float:

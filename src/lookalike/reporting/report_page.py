@@ -123,6 +123,7 @@ class Report:
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
+    runs: int = 1  # of its name, where that name was asked for and the newest of them taken
     settings: Mapping[str, Any]
     gallery: tuple[Group, ...] = ()
     causes: tuple[Count, ...] = ()
@@ -138,7 +139,9 @@ def render(report: Report) -> str:
     """The page."""
     return PAGES.get_template("report.html.j2").render(
         report=report,
+        of_name=of_name(report),
         split=_split(report),
+        search=report.metrics["protocol"].get("search", "exact"),
         test=_figures(report.metrics[_split(report)]),
         val=_figures(report.metrics.get("val", {})),
         verdict=verdict(report),
@@ -157,6 +160,13 @@ def render(report: Report) -> str:
         percent=percent,
         told=_told_value,
     )
+
+
+def of_name(report: Report) -> str:
+    """Which of a name's runs it is; "" where there is one alone."""
+    if report.runs < 2:
+        return ""
+    return f"seed {report.environment.get('seed', 0)}, the newest of {report.runs} runs of this name"
 
 
 def numbers(report: Report) -> dict[str, Any]:

@@ -25,6 +25,7 @@ SAME = (
     "split",
 )  # the rest of a protocol is a method's own
 COSTS = ("milliseconds_per_image", "megabytes")  # of the front
+ALIKE = 1.25  # times: one network timed twice differs by so much, so that costs no further apart are equal
 LEVEL = 0.05  # a corrected p below it is a difference
 FLIPS_A_PAIR = 50  # or Holm's factor would lift even the smallest p that so many flips can give above the level
 
@@ -95,7 +96,7 @@ def compare(entries: Sequence[Entry], *, metric: str = "recall@1", against: str 
     _refuse_other_queries(entries, metric)
     ranked = sorted(entries, key=lambda entry: (-float(_values(entry, metric).mean()), entry.name))
     values, clusters = [_values(entry, metric) for entry in ranked], _clusters(ranked[0])
-    measured = _measured([entry.name for entry in ranked], values, clusters, seed)
+    measured = _measured(ranked, values, clusters, seed)
     top, reference = ranked[0].name, against or ranked[0].name
     pairs = _corrected(measured)
     family = _corrected({pair: one for pair, one in measured.items() if reference in pair}) if against else pairs
@@ -130,10 +131,10 @@ def front(values: Sequence[float], costs: Sequence[Mapping[str, float | None]]) 
     """Who is on the Pareto front of the metric, the milliseconds an image and the megabytes.
 
     On it is whom nobody beats: no other has as good a metric (higher is better) and as low costs, and one of the three
-    better. It goes by the figures as they stand, real differences or not. Whose costs are not all told is not on it, and
-    keeps nobody from it.
+    better. Costs within a quarter of each other (ALIKE) are equal; the metric goes by its figure as it stands, real
+    differences or not. Whose costs are not all told is not on it, and keeps nobody from it.
     """
-    points = [(-value, *(_told(cost.get(name)) for name in COSTS)) for value, cost in zip(values, costs, strict=True)]
+    points = [(value, *(_told(cost.get(name)) for name in COSTS)) for value, cost in zip(values, costs, strict=True)]
     told = [point for point in points if all(math.isfinite(one) for one in point)]
     return [point in told and not any(_beats(other, point) for other in told) for point in points]
 
@@ -143,8 +144,10 @@ def _told(cost: float | None) -> float:
 
 
 def _beats(other: tuple[float, ...], point: tuple[float, ...]) -> bool:
-    """As low in all, and lower in one."""
-    return other != point and all(theirs <= ours for theirs, ours in zip(other, point, strict=True))
+    """As good a metric and as low costs, and in one of them better."""
+    (theirs, *low), (ours, *costs) = other, point
+    as_good = theirs >= ours and all(one <= ALIKE * cost for one, cost in zip(low, costs, strict=True))
+    return as_good and (theirs > ours or any(one < cost / ALIKE for one, cost in zip(low, costs, strict=True)))
 
 
 def _spread(values: np.ndarray) -> float | None:
@@ -152,11 +155,12 @@ def _spread(values: np.ndarray) -> float | None:
 
 
 def _measured(
-    names: Sequence[str], values: Sequence[np.ndarray], clusters: np.ndarray, seed: int
+    entries: Sequence[Entry], values: Sequence[np.ndarray], clusters: np.ndarray, seed: int
 ) -> dict[tuple[str, str], Difference]:
-    """The difference of every two, both ways round, p uncorrected. values (S, Q) each, in the order of names."""
+    """The difference of every two, both ways round, p uncorrected. values (S, Q) each, in the order of entries."""
+    names, learnt = [entry.name for entry in entries], [entry.learns for entry in entries]
     pairs = len(names) * (len(names) - 1) // 2
-    found = differences(values, clusters, seed=seed, flips=max(FLIPS, FLIPS_A_PAIR * pairs))
+    found = differences(values, clusters, learnt=learnt, seed=seed, flips=max(FLIPS, FLIPS_A_PAIR * pairs))
     ahead = {(names[a], names[b]): one for (a, b), one in found.items()}
     return ahead | {(b, a): one.turned() for (a, b), one in ahead.items()}
 
@@ -182,6 +186,8 @@ def _refuse_unlike(entries: Sequence[Entry]) -> None:
     """Entries of other data or other protocols have no common measure."""
     said: dict[str, list[Any]] = {"data set": [entry.dataset for entry in entries]}
     said |= {field: [entry.protocol.get(field) for entry in entries] for field in SAME}
+    if len(set(said["match"])) > 1:
+        del said["left_out"]  # it follows from the match, and is no second cause
     names = [entry.name for entry in entries]
     wrong = [line for what, each in said.items() if (line := _disagreement(what, each, names))]
     if wrong:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 DRAWS = 2000
 FLIPS = 10_000
 HELD = 2**18  # weights held at a time: few enough for a processor's cache
 ENDS = (0.025, 0.975)
+ENOUGH = 0.01  # a chance so small says that an entry is less steady than the others
 SIGNS, ALONE, BOTH, FLIPPED = 1, 2, 3, 4  # each chance its own stream of random numbers
 TIE = 1e-9  # of the means: sums that differ by less are equal but for rounding
 
@@ -63,7 +65,8 @@ def over_seeds(
     Two chances are in it: other products could have been asked for (the bootstrap), and other seeds drawn (as `paired` says).
     runs (S, Q) each, S its own; clusters (Q,) -> (low, high) each.
     """
-    errors, freedom = np.array([_error(run) for run in runs]), np.array([max(1, len(run) - 1) for run in runs])
+    errors = np.sqrt([_variance(run) / len(run) for run in runs])
+    freedom = np.array([max(1, len(run) - 1) for run in runs])
     means = _drawn_means(_over_queries(runs), clusters, draws, seed) + _luck(errors, freedom, seed, ALONE)(draws)
     return [(float(low), float(high)) for low, high in np.quantile(means, ENDS, axis=0).T]
 
@@ -97,18 +100,28 @@ def paired(
 
 
 def differences(
-    runs: Sequence[np.ndarray], clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS, flips: int = FLIPS
+    runs: Sequence[np.ndarray],
+    clusters: np.ndarray,
+    *,
+    learnt: Sequence[bool] = (),
+    seed: int = 0,
+    draws: int = DRAWS,
+    flips: int = FLIPS,
 ) -> dict[tuple[int, int], Difference]:
     """What `paired` says of every two entries, the earlier less the later, at little more than the price of one pair.
 
     A drawn or flipped difference is the difference of two drawn or flipped sums, so the pairs share the coins and the draws,
-    and none depends on its company. runs (S, Q) each, S its own; clusters (Q,).
+    and by the queries' chance none depends on its company. The seeds' does, where three entries or more have spread: three
+    seeds tell little of their own, so no entry's counts for less than that of all together (see `_spreads`).
+    runs (S, Q) each, S its own; clusters (Q,); learnt: whether another seed would give another network, where that is
+    known: one that learnt once is then given the spread of the others.
     """
     values = _over_queries(runs)
     first, second = np.triu_indices(len(runs), 1)
     drawn = _drawn_means(values, clusters, draws, seed)
-    luck = _luck(*_welch(runs), seed, BOTH)(draws)
-    chances = _chances(runs, clusters, seed, flips)
+    errors = _welch(*_spreads(runs, learnt or [False] * len(runs)))
+    luck = _luck(*errors, seed, BOTH)(draws)
+    chances = _chances(runs, clusters, errors, seed, flips)
     found = {}
     for at, (a, b, p) in enumerate(zip(first.tolist(), second.tolist(), chances.tolist(), strict=True)):
         low, high = np.quantile(drawn[:, a] - drawn[:, b] + luck[:, at], ENDS).tolist()
@@ -169,14 +182,16 @@ def _blocks(draws: int, width: int) -> Iterator[int]:
     yield from (min(block, draws - start) for start in range(0, draws, block))
 
 
-def _chances(runs: Sequence[np.ndarray], clusters: np.ndarray, seed: int, flips: int) -> np.ndarray:
+def _chances(
+    runs: Sequence[np.ndarray], clusters: np.ndarray, errors: tuple[np.ndarray, np.ndarray], seed: int, flips: int
+) -> np.ndarray:
     """The p of every two entries, in the order of `np.triu_indices`. runs M of (S, Q), clusters (Q,) -> (M (M - 1) / 2,)."""
     values = _over_queries(runs)
     sums, counts = _by_cluster(values, clusters)
     first, second = np.triu_indices(len(runs), 1)
     means, sizes = values.mean(0), np.abs(values).mean(0)
     bar = np.abs(means[first] - means[second]) - TIE * (sizes[first] + sizes[second])
-    luck = _luck(*_welch(runs), seed, FLIPPED)
+    luck = _luck(*errors, seed, FLIPPED)
     coins, reached = np.random.default_rng([seed, SIGNS]), np.zeros(len(first))
     for rows in _blocks(flips, max(len(counts), len(first))):
         signs = np.where(coins.random((rows, len(counts))) < 0.5, -1.0, 1.0)
@@ -186,16 +201,40 @@ def _chances(runs: Sequence[np.ndarray], clusters: np.ndarray, seed: int, flips:
     return (1 + reached) / (1 + flips)
 
 
-def _welch(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Of every two entries, in the order of `np.triu_indices`, the standard error of their difference by the seeds, and its
-    degrees of freedom by Welch and Satterthwaite, rounded down. runs M of (S, Q) -> (M (M - 1) / 2,) twice.
+def _spreads(runs: Sequence[np.ndarray], learnt: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of each entry the square of its mean's standard error by the seeds, and the degrees of freedom behind it; and the most
+    that two of them can have.
+
+    Where three entries or more have a spread, the pooled one stands in for every smaller one, and for an entry that learnt
+    once; all have the degrees of freedom of all together. Only what is less steady than the others by more than chance (an
+    F test at 1 %) keeps its own. So the false alarms among all pairs stay below the level also where one entry is far
+    less steady than the rest, and three seeds each are enough to find what is plain.
     """
-    first, second = np.triu_indices(len(runs), 1)
-    squares = np.array([_error(run) ** 2 for run in runs])
-    shares = squares**2 / np.array([max(1, len(run) - 1) for run in runs])
+    counts = np.array([len(run) for run in runs])
+    variances, freedom = np.array([_variance(run) for run in runs]), np.maximum(1, counts - 1)
+    spread = variances > 0
+    if spread.sum() < 3:
+        return variances / counts, freedom, np.inf
+    sums, every = np.where(spread, variances * freedom, 0.0), int(freedom[spread].sum())
+    pooled, others = sums.sum() / every, np.maximum(1, every - freedom)
+    less_steady = spread & (variances > (sums.sum() - sums) / others * stats.f.ppf(1 - ENOUGH, freedom, others))
+    lent = spread | (np.array(learnt, bool) & (counts == 1))
+    return (
+        np.where(lent, np.maximum(pooled, variances), variances) / counts,
+        np.where(lent & ~less_steady, every, freedom),
+        every,
+    )
+
+
+def _welch(squares: np.ndarray, freedom: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of every two entries, in the order of `np.triu_indices`, the standard error of their difference by the seeds, and its
+    degrees of freedom by Welch and Satterthwaite, rounded down. squares, freedom (M,) -> (M (M - 1) / 2,) twice.
+    """
+    first, second = np.triu_indices(len(squares), 1)
+    shares = squares**2 / freedom
     both = squares[first] + squares[second]
-    freedom = both**2 / np.maximum(shares[first] + shares[second], np.finfo(float).tiny)
-    return np.sqrt(both), np.maximum(1, np.floor(freedom + TIE)).astype(int)
+    found = both**2 / np.maximum(shares[first] + shares[second], np.finfo(float).tiny)
+    return np.sqrt(both), np.clip(np.floor(found + TIE), 1, most).astype(int)
 
 
 def _luck(errors: np.ndarray, freedom: np.ndarray, seed: int, side: int) -> Callable[[int], np.ndarray]:
@@ -214,7 +253,6 @@ def _luck(errors: np.ndarray, freedom: np.ndarray, seed: int, side: int) -> Call
     return draw
 
 
-def _error(run: np.ndarray) -> float:
-    """The standard error of the mean of the seeds' means (S, Q); of one seed it cannot be told and counts as none."""
-    means = run.mean(1)
-    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+def _variance(run: np.ndarray) -> float:
+    """Of the seeds' means (S, Q) about theirs; of one seed it cannot be told and counts as none."""
+    return float(run.mean(1).var(ddof=1)) if len(run) > 1 else 0.0
