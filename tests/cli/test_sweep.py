@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -354,7 +355,7 @@ def begun(experiments, at, *words):
 def test_ctrl_c_ends_a_study_of_several_processes_and_the_same_one_goes_on_with_what_is_missing(
     study, shop, experiments
 ):
-    words = ("-m", "experiment=mine", "name=pooled", "study.seeds=[0]", "epochs=20")
+    words = ("-m", "experiment=mine", "name=pooled", "study.seeds=[0]", "epochs=40")
     study(*words, "arm=near")
     process = begun(experiments, shop, *words, "study.pool=2")
     while len(list((shop / "runs").glob("pooled-*/*/history.jsonl"))) < 3:
@@ -364,13 +365,14 @@ def test_ctrl_c_ends_a_study_of_several_processes_and_the_same_one_goes_on_with_
     out, said = process.communicate(timeout=60)
     assert process.returncode == main.STOPPED
     assert "Traceback" not in said
-    assert "pooled: 1 of 3 runs stand" in out
+    stood = int(re.search(r"pooled: (\d) of 3 runs stand", out)[1])
+    assert stood in (1, 2)  # the quicker one may have come to its end before it was told
     assert said.endswith("stopped; what was finished is kept, and the same command goes on where it was.\n")
     runs = set((shop / "runs").glob("pooled-*/*"))
     again = study(*words)
     assert "pooled: 3 of 3 runs stand" in again
-    assert (again.count(", stood\n"), again.count("going on with")) == (1, 2)
-    assert "epoch 20/20" not in again
+    assert (again.count(", stood\n"), again.count("going on with")) == (stood, 3 - stood)
+    assert "epoch 40/40" not in again
     assert set((shop / "runs").glob("pooled-*/*")) == runs
 
 
