@@ -167,8 +167,9 @@ def _show_products(products: Mapping[str, Mapping[str, Figure]]) -> None:
     if not products:
         return
     names = list(next(iter(products.values())))
-    rows = [(how, *(_figure(figures[name]) for name in names)) for how, figures in products.items()]
-    show.table("products: their views joined into one answer", ("joined by", *names), rows)
+    rows = [(name, *(_figure(figures[name]) for figures in products.values())) for name in names]
+    title = "products: their views joined into one answer"
+    show.table(title, ("metric", *(f"by their {how}" for how in products)), rows, whole=1 + len(products))
 
 
 def _figure(one: Figure) -> str:
