@@ -16,17 +16,27 @@ MEASURE = """<iframe id="page" src="page.html" width="380" height="2000" style="
 
 
 @pytest.fixture
-def on_a_phone(tmp_path):
-    """Open a page 380 pixels wide: `on_a_phone(page)` answers "WIDTH of ROOM, N drawn", and what the console said."""
+def chromium(tmp_path):
+    """The browser, once: `chromium("page.html", "--dump-dom")` opens a file of tmp_path and answers what it printed."""
     if BROWSER is None:
         pytest.skip("no Chromium on this machine")
+
+    def opened(file, *words):
+        command = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'me'}", *words, f"file://{tmp_path / file}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+    return opened
+
+
+@pytest.fixture
+def on_a_phone(tmp_path, chromium):
+    """Open a page 380 pixels wide: `on_a_phone(page)` answers "WIDTH of ROOM, N drawn", and what the console said."""
 
     def look(page):
         (tmp_path / "page.html").write_text(page)
         (tmp_path / "frame.html").write_text(MEASURE)
-        more = ("--allow-file-access-from-files", "--virtual-time-budget=2000", f"--user-data-dir={tmp_path / 'me'}")
-        words = [BROWSER, *FLAGS, *more, "--window-size=800,2200", "--dump-dom", f"file://{tmp_path}/frame.html"]
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+        words = ("--allow-file-access-from-files", "--virtual-time-budget=2000", "--window-size=800,2200", "--dump-dom")
+        done = chromium("frame.html", *words)
         told = re.search(r'<p id="told">(.*?)</p>', done.stdout)[1]
         return told, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 

@@ -2,8 +2,6 @@
 
 import base64
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -332,8 +330,6 @@ def test_a_bar_and_its_interval_by_hand():
 
 # In a browser
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-logging=stderr")
 PLAY = """<iframe id="page" src="page.html" width="1000" height="2000"></iframe><pre id="told"></pre>
 <script>page.onload = () => {
   const there = page.contentDocument, wide = () => plane.getAttribute("viewBox").split(" ").map(Number)[2].toFixed(2);
@@ -363,17 +359,19 @@ PLAY = """<iframe id="page" src="page.html" width="1000" height="2000"></iframe>
 
 
 @pytest.fixture
-def played(tmp_path):
+def played(tmp_path, chromium):
     """Open a page, use its map, and answer what was seen and what the console said."""
-    if BROWSER is None:
-        pytest.skip("no Chromium on this machine")
 
     def look(html):
         (tmp_path / "page.html").write_text(html)
         (tmp_path / "frame.html").write_text(PLAY)
-        more = ("--allow-file-access-from-files", "--virtual-time-budget=3000", f"--user-data-dir={tmp_path / 'me'}")
-        said = [BROWSER, *FLAGS, *more, "--window-size=1100,2200", "--dump-dom", f"file://{tmp_path}/frame.html"]
-        done = subprocess.run(said, capture_output=True, text=True, check=True, timeout=120)
+        words = (
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=3000",
+            "--window-size=1100,2200",
+            "--dump-dom",
+        )
+        done = chromium("frame.html", *words)
         told = re.search(r'(?s)<pre id="told">(.*?)</pre>', done.stdout)[1]
         seen = dict(line.split(" ", 1) for line in told.strip().splitlines())
         return seen, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -417,16 +415,12 @@ def test_without_a_script_the_map_is_a_picture(on_a_phone, page):
 
 
 @pytest.mark.slow
-def test_on_paper_what_is_folded_is_open_and_nothing_is_there_to_be_chosen(tmp_path, whole):
-    if BROWSER is None:
-        pytest.skip("no Chromium on this machine")
+def test_on_paper_what_is_folded_is_open_and_nothing_is_there_to_be_chosen(tmp_path, whole, chromium):
     page = render(replace(whole, settings={f"setting{at}": at for at in range(400)}))
 
     def sheets(html):
         (tmp_path / "page.html").write_text(html)
-        more = (f"--user-data-dir={tmp_path / 'me'}", f"--print-to-pdf={tmp_path / 'page.pdf'}")
-        said = [BROWSER, *FLAGS, *more, f"file://{tmp_path}/page.html"]
-        subprocess.run(said, capture_output=True, check=True, timeout=120)
+        chromium("page.html", f"--print-to-pdf={tmp_path / 'page.pdf'}")
         return (tmp_path / "page.pdf").read_bytes().count(b"/Type /Page\n")
 
     folded = re.sub(r"details::details-content \{[^}]*\}", "", page)
