@@ -246,7 +246,8 @@ def test_what_p_is_corrected_for_is_counted():
     assert "corrected for 3 comparisons." in leaderboard.puzzles(
         replace(with_row(without, against=odd, p_holm=0.13), pairs=pairs)
     )
-    assert "corrected for 2 comparisons." in leaderboard.puzzles(with_row(without, against=odd, p_holm=0.12))
+    named = replace(with_row(without, against=odd, p_holm=0.12), family=2)
+    assert "corrected for 2 comparisons." in leaderboard.puzzles(named)
     two = compare(three[:2])
     said = leaderboard.puzzles(
         replace(with_row(two, against=odd, p_holm=0.13), pairs={("b", "a"): replace(odd, p=0.13), **{}})

@@ -134,6 +134,18 @@ def test_a_reference_named_beforehand_asks_for_fewer_corrections_than_the_top_fo
     assert looked.pairs == named.pairs
 
 
+def test_a_named_reference_at_the_top_is_best_by_the_comparisons_with_it_alone():
+    """Seven products more than each of three equals: p 2 / 2^7, three times that below the level and six times above."""
+    every = [entry("a", first(81)), entry("b", first(60)), entry("c", first(60)), entry("d", first(60))]
+    named, looked = compare(every, against="a"), compare(every)
+    assert (named.family, looked.family) == (3, 6)
+    assert 0.04 < named.rows[1].p_holm < 0.05 < looked.rows[1].p_holm < 0.1
+    assert (named.winner, looked.winner) == ("a", "")
+    assert [row.best for row in named.rows] == [True, False, False, False]
+    assert all(row.best for row in looked.rows)
+    assert compare(every, against="b").winner == ""  # the top was found by looking then
+
+
 def test_a_row_and_its_differences_do_not_depend_on_the_company():
     a, b, c = entry("a", some(0.8, 1), some(0.7, 2)), entry("b", some(0.6, 3)), entry("c", some(0.3, 4), some(0.4, 5))
     two, three = compare([a, b]), compare([a, b, c])

@@ -229,7 +229,7 @@ def _told_of_many(compared: Comparison) -> str:
     found = compared.pairs[top.entry.name, second.entry.name]
     return (
         f"Its {compared.metric} is {top.value:.3f}; less that of the next, {second.entry.label}, {difference(found)}. "
-        f"All its differences hold after Holm's correction over all pairs. {counted}"
+        f"All its differences hold after Holm's correction over {_over(compared)}. {counted}"
     )
 
 
@@ -260,8 +260,7 @@ def puzzles(compared: Comparison) -> str:
     names = [row.entry.label for row in compared.rows if _puzzles(row)]
     if not names:
         return ""
-    made = _comparisons(compared)
-    corrected = f" and corrected for {made} comparisons" if made > 1 else ""
+    corrected = f" and corrected for {compared.family} comparisons" if compared.family > 1 else ""
     return (
         f"An interval leaves out 0 where no difference is told ({_listed(names)}): intervals are each difference's own; "
         f"p is by permutation{corrected}."
@@ -282,11 +281,10 @@ def _puzzles(row: Row) -> bool:
     return float(signed(found.low)) > 0 or float(signed(found.high)) < 0
 
 
-def _comparisons(compared: Comparison) -> int:
-    """How many the p of the lines are corrected for: those with the reference where it was named, else all pairs."""
-    others = [row for row in compared.rows if row.against]
-    of_pairs = all(row.p_holm == compared.pairs[row.entry.name, compared.against].p for row in others)
-    return len(compared.pairs) // 2 if of_pairs else len(others)
+def _over(compared: Comparison) -> str:
+    """What the p of the lines are corrected for."""
+    every = compared.family == len(compared.pairs) // 2
+    return "all pairs" if every else f"the {compared.family} comparisons with it"
 
 
 def on_front(compared: Comparison) -> str:

@@ -75,21 +75,22 @@ class Comparison:
     rows: tuple[Row, ...]  # best first, equals by name
     pairs: Mapping[tuple[str, str], Difference]  # the first less the second, both ways round; p is Holm's over all
     against: str  # the reference's name
+    family: int  # how many comparisons each p_holm is corrected for: those with a named reference, else all pairs
 
     @property
     def winner(self) -> str:
         """Who is significantly better than every other, the only name to set in bold; "" where nobody is."""
-        top, *others = (row.entry.name for row in self.rows)
-        return top if others and all(self.pairs[top, other].p < LEVEL for other in others) else ""
+        top, *others = self.rows
+        return top.entry.name if others and not any(row.best for row in others) else ""
 
 
 def compare(entries: Sequence[Entry], *, metric: str = "recall@1", against: str = "", seed: int = 0) -> Comparison:
     """Order the entries by a metric, and tell which of their differences are more than chance.
 
-    The `pairs` are one family: their p are corrected over all of them, and `best` and `winner` go by these. A row's `p_holm`
-    is of another family where `against` names the reference: the comparisons with that one alone, which are fewer. With no
-    name the top is the reference; it was chosen by looking at the figures, so every pair had its chance to be the one looked
-    at, and `p_holm` is corrected over all pairs too.
+    The `pairs` are one family: their p are corrected over all of them. A row's `p_holm` is of another family where `against`
+    names the reference: the comparisons with that one alone, which are fewer; and if that one is the top, `best` and `winner`
+    go by it too, as it was named before the figures were seen. With no name the top is the reference; it was chosen by looking
+    at the figures, so every pair had its chance to be the one looked at, and everything is corrected over all pairs.
     """
     _refuse_unlike(entries)
     _refuse_unknown(entries, against)
@@ -100,6 +101,7 @@ def compare(entries: Sequence[Entry], *, metric: str = "recall@1", against: str 
     top, reference = ranked[0].name, against or ranked[0].name
     pairs = _corrected(measured)
     family = _corrected({pair: one for pair, one in measured.items() if reference in pair}) if against else pairs
+    decides = family if top == reference else pairs
     ends = over_seeds(values, clusters, seed=seed)
     cheap = front([float(each.mean()) for each in values], [entry.cost for entry in ranked])
     rows = [
@@ -111,7 +113,7 @@ def compare(entries: Sequence[Entry], *, metric: str = "recall@1", against: str 
             spread=_spread(values[at]),
             against=measured.get((entry.name, reference)),
             p_holm=family[entry.name, reference].p if entry.name != reference else None,
-            best=entry.name == top or pairs[top, entry.name].p >= LEVEL,
+            best=entry.name == top or decides[top, entry.name].p >= LEVEL,
             on_front=cheap[at],
         )
         for at, entry in enumerate(ranked)
@@ -124,6 +126,7 @@ def compare(entries: Sequence[Entry], *, metric: str = "recall@1", against: str 
         rows=tuple(rows),
         pairs=pairs,
         against=reference,
+        family=len(family) // 2,
     )
 
 
