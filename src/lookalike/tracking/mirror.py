@@ -79,7 +79,7 @@ class Mirror:
         if not self.run or self.why:
             return
         folder = _folder_of(self.run)
-        with self._unharmed(), _staged_in(folder):
+        with self._unharmed(), staged_in(folder):
             self.run.summary.update(flat(metrics))
             self.run.log({"queries": _table(chosen(per_query), picture, twins)})
             self.run.log_artifact(_dataset(manifest, folder))
@@ -109,7 +109,7 @@ class Mirror:
             with self._unharmed():
                 self.run.finish(exit_code=code)
             if self.why:
-                _forget()
+                forget()
         self.run = None
 
     @contextmanager
@@ -190,7 +190,8 @@ def _opened(settings: Train, folder: Path) -> "wandb.Run":
         finish_timeout=UPLOAD_SECONDS,
         finish_timeout_raises=True,
         use_dot_wandb=False,
-        **_private(),
+        program="lookalike",  # else it tells the path of this one
+        **private(),
     )
     told = record.environment_of(folder)
     run = wandb.init(
@@ -210,7 +211,7 @@ def _opened(settings: Train, folder: Path) -> "wandb.Run":
     return run
 
 
-def _forget() -> None:
+def forget() -> None:
     """Be done with wandb's own process: where it broke, it would be asked once more when this one ends, with a stack trace."""
     import wandb
 
@@ -218,7 +219,7 @@ def _forget() -> None:
         wandb.teardown()
 
 
-def _private() -> dict[str, Any]:
+def private() -> dict[str, Any]:
     """No code, no git, no user, no machine, no meters: W&B is told what the run folder says, and nothing else."""
     off = ("disable_code", "disable_git", "x_disable_meta", "x_disable_stats", "x_disable_machine_info")
     return {**dict.fromkeys(off, True), "save_code": False, "x_save_requirements": False, "host": "", "username": ""}
@@ -238,7 +239,7 @@ def _folder_of(run: "wandb.Run") -> Path:
 
 
 @contextmanager
-def _staged_in(folder: Path) -> Iterator[None]:
+def staged_in(folder: Path) -> Iterator[None]:
     """W&B copies what it will upload, photographs too, into the user's home, for ever when offline. Here: into the run."""
     if STAGING in os.environ:  # the user has a place for it
         yield
@@ -280,21 +281,21 @@ def _dataset(manifest: Mapping[str, Any], folder: Path) -> "wandb.Artifact":
     }
     path = folder / "wandb" / "dataset.json"
     files.write_json(path, facts)
-    artifact = wandb.Artifact(_plain(f"dataset-{facts['name']}"), "dataset", metadata=facts)
-    artifact.add_file(str(path), policy="immutable", skip_cache=True)
+    artifact = wandb.Artifact(plain(f"dataset-{facts['name']}"), "dataset", metadata=facts)
+    artifact.add_file(str(path), policy="mutable", skip_cache=True)
     return artifact
 
 
 def _weights(metrics: Mapping[str, Any], name: str, folder: Path) -> "wandb.Artifact":
-    """The chosen weights, where they lie: not copied."""
+    """The chosen weights. wandb tells the server where each file lay, so it is handed a copy."""
     import wandb
 
     told = {name: metrics[name] for name in ("checkpoint", "chosen") if name in metrics}
-    artifact = wandb.Artifact(_plain(f"model-{name}"), "model", metadata=told)
-    artifact.add_file(str(folder / metrics["checkpoint"]["file"]), policy="immutable", skip_cache=True)
+    artifact = wandb.Artifact(plain(f"model-{name}"), "model", metadata=told)
+    artifact.add_file(str(folder / metrics["checkpoint"]["file"]), policy="mutable", skip_cache=True)
     return artifact
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name as W&B takes it for an artifact."""
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)
