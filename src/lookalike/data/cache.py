@@ -35,7 +35,7 @@ from lookalike.features.resize import resize as to_square
 from lookalike.files import Place, write_json, writing_to
 from lookalike.settings import DataError, DiskFullError
 
-FORMAT = 1  # raise it when decode() or resize() begins to give other pixels: the old maps are then left alone
+FORMAT = 2  # raise it when decode() or resize() begins to give other pixels: the old maps are then left alone
 SPOTS = 16  # squares looked at when a map is opened
 SPARE = 200_000_000  # bytes to leave free on the disk
 ABANDONED = 24 * 3600  # seconds after its last write that a draft has surely lost its writer
@@ -77,9 +77,8 @@ def decoded(
     if not shas:
         return np.empty((0, size, size, 3), np.uint8)
     told = progress or (lambda _: None)
-    # as maps were named when there was no other way
-    ways = [resize, *([interpolation] * (interpolation != "bicubic")), *(["masked"] * mask)]
-    folder = root / "-".join([*ways, str(size)])
+    ways = [resize, interpolation, *(["masked"] * mask)]
+    folder = root / "-".join([*ways, str(size), f"v{FORMAT}"])  # squares are copied from whatever lies beside them
     path = folder / f"{_key(shas, size, ways)}.pixels"
     if found := _open(path, size):
         told(len(shas))
