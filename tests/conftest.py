@@ -1,5 +1,6 @@
 """What several rooms' tests need: a small disk, to see what a full one does; a crawl, as the command does it."""
 
+import io
 import os
 import re
 import shutil
@@ -132,3 +133,60 @@ def walked(catalog, tmp_path):
         return trip
 
     return walk
+
+
+@pytest.fixture(scope="session")
+def network():
+    """An ONNX file: the mean color of a picture, as a unit vector."""
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("LpNormalization", ["mean"], ["vectors"], axis=1, p=2),
+    ]
+    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["B", "H", "W", 3])
+    vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["B", 3])
+    graph = helper.make_graph(nodes, "mean color", [pictures], [vectors])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """A drawn one, as PNG bytes."""
+    import numpy as np
+    from PIL import Image
+
+    from lookalike.release import golden
+
+    kept = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(kept, "png")
+    return golden.Drawn(name="noise.png", data=kept.getvalue())
+
+
+@pytest.fixture(scope="session")
+def fill(network, picture):
+    """Fill a draft with a small release, but for its figures: `fill(draft, card="2")`. turned: its models say the opposite."""
+    import polars as pl
+
+    from lookalike import files
+    from lookalike.release import golden, shelf, verify
+    from lookalike.release.opened import Release
+
+    def filled(draft, *, card="", turned=False, catalog=True):
+        (draft / "model").mkdir()
+        (draft / "model" / "float32.onnx").write_bytes(network)
+        files.write_json(draft / "preprocessing.json", {"size": 16, "resize": "squash", "interpolation": "bicubic"})
+        files.write_json(draft / "color.json", {"options": {}})
+        files.write_text(draft / "card.md", card)
+        models = verify.by_bytes(Release(draft, {"serves": "float32"}), threads=1)
+        turn = {one: lambda data, model=model: -model(data) for one, model in models.items()}
+        golden.write(draft, [picture], turn if turned else models)
+        if catalog:
+            table = shelf.ordered(
+                pl.DataFrame({"image": ["a#0"], "product": ["a"], "view": ["outside"], "sha256": ["0" * 64]})
+            )
+            shape, color = (models[one](picture.data)[None] for one in ("float32", "color"))
+            shelf.write(draft, table, table.select("product"), shape, color, None, {"kind": "exact"}, [picture.data])
+
+    return filled

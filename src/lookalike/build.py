@@ -205,6 +205,13 @@ def color(said: Choice | None = None) -> Embed:
     return partial(color_histogram, **(said.options if said else {}))
 
 
+def color_options(said: Choice | None = None) -> dict[str, Any]:
+    """Every option of the color vector, those that nobody said too."""
+    options = {name: one.default for name, one in inspect.signature(color_histogram).parameters.items()}
+    del options["pictures"]
+    return options | (said.options if said else {})
+
+
 def _as_it_is(pixels: Pixels) -> Preprocessing:
     """A picture's own colors, at the size that is asked for."""
     if pixels.gray or pixels.blur or pixels.subtract != "none":

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, Self, TypeAlias
 
 from lookalike.settings import DataError, DiskFullError, LookalikeError, PlaceError
@@ -59,6 +59,7 @@ class Remote(Protocol):
 
 
 Place: TypeAlias = Path | Remote
+Listed: TypeAlias = dict[str, dict[str, Any]]  # a file's name below its folder -> its sha256 and bytes
 
 
 def write_bytes(path: Place, data: bytes) -> None:
@@ -166,22 +167,24 @@ def _remove_set_aside(path: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def seal(folder: Path, facts: dict[str, Any]) -> None:
-    """Write the folder's manifest, last of all: `facts`, and the checksum and size of every file beside it."""
-    listed = {
+def seal(folder: Path, facts: dict[str, Any], *, files: Listed | None = None) -> None:
+    """Write the folder's manifest, last of all: `facts`, and the checksum and size of every file beside it.
+
+    files: what `listed` said of them, where they were read already.
+    """
+    write_json(folder / MANIFEST, {**facts, "files": listed(folder) if files is None else files})
+
+
+def listed(folder: Path) -> Listed:
+    """The checksum and size of every file that a seal of this folder would cover."""
+    return {
         name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in _files(folder)
     }
-    write_json(folder / MANIFEST, {**facts, "files": listed})
 
 
 def sealed(folder: Place) -> dict[str, Any]:
     """Read a folder's manifest, refusing the folder by name if any file is missing, added, short or altered."""
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise DataError(
-            f"{folder}: no {MANIFEST}, so this folder was never finished. Make it again, or restore it whole."
-        )
-    facts = _manifest(manifest)
+    facts = manifest(folder)
     faults = [fault for name, told in facts["files"].items() if (fault := _fault(folder / name, name, told))]
     faults += [f"{name} is not in the manifest" for name in _files(folder) if name not in {MANIFEST, *facts["files"]}]
     if faults:
@@ -189,16 +192,30 @@ def sealed(folder: Place) -> dict[str, Any]:
     return facts
 
 
-def _manifest(path: Place) -> dict[str, Any]:
+def manifest(folder: Place) -> dict[str, Any]:
+    """What a folder's manifest says, whether or not its files are as it says."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: no {MANIFEST}, so this folder was never finished. Make it again, or restore it whole."
+        )
     try:
         facts: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8"))
         if not all({"sha256", "bytes"} <= told.keys() for told in facts["files"].values()):
             raise ValueError("a file's sha256 or bytes is not told")
+        if outside := [name for name in facts["files"] if not inside(name)]:
+            raise ValueError(f"{outside[0]!r} is no name of a file in this folder")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
         raise DataError(
             f"{path}: not a manifest ({type(wrong).__name__}: {wrong}). Make the folder again, or restore it whole."
         ) from None
     return facts
+
+
+def inside(name: str) -> bool:
+    """Whether a name that was read somewhere is a place below the folder it is put behind, and hides nowhere."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and "/".join(parts) == name and not any(part.startswith(".") for part in parts)
 
 
 def _fault(file: Place, name: str, told: dict[str, Any]) -> str:
@@ -246,7 +263,9 @@ def writing_to(folder: Path) -> Iterator[None]:
         if wrong.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise _disk_full(folder) from None
         if found := obstacle(folder):
-            raise PlaceError(f"{found}. Mend that, or point paths.data and paths.runs elsewhere.") from wrong
+            raise PlaceError(
+                f"{found}. Mend that, or point paths.data and paths.runs, or paths.releases, elsewhere."
+            ) from wrong
         raise
 
 
@@ -282,7 +301,7 @@ def _disk_full(folder: Path) -> DiskFullError:
     left = shutil.disk_usage(at).free / 1e6
     return DiskFullError(
         f"{folder}: the disk is full ({left:.0f} MB left at {at}); nothing half-written was kept. "
-        "Free some space, or point paths.data and paths.runs at another disk."
+        "Free some space, or point paths.data, paths.runs or paths.releases at another disk."
     )
 
 

@@ -91,6 +91,7 @@ class Paths:
 
     data: str = setting("data", "catalog, original pictures, frozen data sets and caches")
     runs: str = setting("runs", "one folder a training")
+    releases: str = setting("releases", "immutable folders that a server loads, and the registry that points at them")
     images: str = setting("", 'original pictures; "" is under paths.data, s3://bucket/folder is there')
     datasets: str = setting("", 'frozen data sets; "" is under paths.data, s3://bucket/folder is there')
 
@@ -377,6 +378,115 @@ class Report:
     examples: int = setting(8, "queries shown of each kind", least=1, most=100)
     seed: int = setting(0, "of random examples, intervals and the map", least=0, most=LARGEST_SEED)
     threads: int = setting(2, "processor threads", least=1, most=256)
+    paths: Paths = setting(Paths, "where things live")
+
+
+Format = Literal["float32", "int8", "weights", "program", "phone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far what is exported may be from the run's own weights, from the same JPEG bytes."""
+
+    cosine: float = setting(
+        0.999,
+        "least mean cosine between its vectors and the run's; not of int8, whose vectors may turn",
+        least=0,
+        most=1,
+    )
+    least: float = setting(0.99, "least cosine of any one picture; not of int8", least=0, most=1)
+    overlap: float = setting(0.5, "least share of the run's 10 nearest that it must find", least=0, most=1)
+    recall: float = setting(0.005, "most that recall@1 may fall below the run's", least=0, most=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """`lookalike export RUN`: the best checkpoint as files that ship, each only if it passes parity."""
+
+    run: str = setting(..., "a run: its folder, or its name (newest)", bare=True)
+    name: str = setting("", 'the release is releases/NAME/ID; "" is the run\'s name', folder=False)
+    formats: list[Format] = setting(
+        list,
+        "float32, int8: ONNX; weights: safetensors; program: torch.export; phone: CoreML in float16; [] is all that pass",
+    )
+    serves: Literal["float32", "int8", "quickest"] = setting(
+        "quickest", "the model that a server loads; quickest: int8 if it gains a fifth"
+    )
+    pictures: int = setting(100, "of train, that tell int8 how large numbers become", least=8, most=10_000)
+    tolerance: Tolerance = setting(Tolerance, "outside it the export fails, and says by how much")
+    seed: int = setting(0, "of intervals and of the pictures for int8", least=0, most=LARGEST_SEED)
+    threads: int = setting(2, "processor threads", least=1, most=256)
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """`lookalike verify RELEASE`: is it whole, and does it still give the vectors that it gave?"""
+
+    release: str = setting(
+        "champion", "a folder, NAME/ID, NAME (its newest), champion, candidate or previous", bare=True
+    )
+    threads: int = setting(2, "processor threads", least=1, most=256)
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """`lookalike index RELEASE dataset=...`: a catalog's vectors, products and search index, into a new release."""
+
+    release: str = setting(
+        "candidate", "a folder, NAME/ID, NAME (its newest), champion, candidate or previous", bare=True
+    )
+    dataset: str = setting(..., "the catalog: a data set, its name (newest version) or name@version")
+    split: Literal["train", "val", "test", "all"] = setting("all", "which of its pictures can be found")
+    kind: Literal["auto", "exact", "ivf", "hnsw"] = setting(
+        "auto", "auto: exact to 200,000 pictures, above what is measured"
+    )
+    recall: float = setting(0.99, "least share of the exact 10 nearest that it must find", least=0.5, most=1)
+    thumbnail: int = setting(240, "pixels of a thumbnail's longer side; 0 keeps none", least=0, most=2000)
+    phone: bool = setting(False, "also a bundle for a phone: models, products and vectors in one folder")
+    seed: int = setting(0, "of the index", least=0, most=LARGEST_SEED)
+    threads: int = setting(2, "processor threads", least=1, most=256)
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When a release may take the champion's place."""
+
+    epsilon: float = setting(
+        0.02,
+        "the paired difference in recall@1 and in map@r must lie above minus this, its whole interval",
+        least=0,
+        most=1,
+    )
+    delta: float = setting(0.05, "no brand or category may be worse by more than this, surely", least=0, most=1)
+    milliseconds: float = setting(200.0, "most that an image may take", least=0)
+    megabytes: float = setting(200.0, "most that the served model may weigh", least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promote:
+    """`lookalike promote RELEASE`: the champion from now on, if the gate allows."""
+
+    release: str = setting("", 'a folder, NAME/ID, NAME (its newest), candidate; "" shows the registry', bare=True)
+    candidate: bool = setting(False, "only name it the candidate, to be looked at; nothing is judged")
+    rule: Rule = setting(Rule, "the gate")
+    seed: int = setting(0, "of bootstrap and permutations", least=0, most=LARGEST_SEED)
+    threads: int = setting(2, "processor threads", least=1, most=256)
+    tracking: Literal["local", "wandb", "both"] = setting(
+        "local", "both: W&B gets the release and its aliases, where it can"
+    )
+    wandb: Wandb = setting(Wandb, "where W&B shows it")
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """`lookalike rollback`: the previous champion again; one pointer is moved."""
+
+    tracking: Literal["local", "wandb", "both"] = setting("local", "both: W&B's aliases move too, where it can")
+    wandb: Wandb = setting(Wandb, "where W&B shows it")
     paths: Paths = setting(Paths, "where things live")
 
 

@@ -27,6 +27,11 @@ ENOUGH = {  # what a verb must be told
     "doctor": (),
     "compare": ("runs=[x]",),
     "report": ("run=x",),
+    "export": ("run=x",),
+    "index": ("dataset=x",),
+    "verify": (),
+    "promote": (),
+    "rollback": (),
 }
 VERB_OF = {"shop": "scrape", "adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
 GROUPS = [(group, file.stem) for group in TABLES for file in sorted((CONFIGS / group).glob("*.yaml"))]

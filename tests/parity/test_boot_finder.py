@@ -4,6 +4,7 @@ It scraped the women's boots of Zappos every week into `boot_id boot_name brand 
 """
 
 import json
+import re
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from lookalike.release import session
 from lookalike.retrieval import foreign
 from lookalike.toy.shop.faces import FACES
 from lookalike.toy.shop.faces.zappos import rendered
@@ -165,6 +167,37 @@ def test_boots_that_are_newer_than_the_model_are_found_without_another_model(loo
     test = json.loads(told.read_text())["test"]
     assert (test["queries"], test["gallery"]) == (24, 24)
     assert (run.folder / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def bundle(lookalike, method, shop):
+    """What goes to the phone: the method exported, the shop's catalog put into it."""
+    name = method("bootfinder").folder.parent.name
+    lookalike("export", name, "formats=[float32,phone]", at=shop)
+    said = lookalike("index", name, "dataset=toy", "phone=true", "thumbnail=0", at=shop)
+    return shop / "releases" / re.search(rf"({name}/\w{{12}}) can be searched", said)[1] / "phone"
+
+
+def test_its_model_ships_to_the_phone_as_coreml_beside_onnx_with_a_description(bundle):
+    assert (bundle / "model.mlpackage" / "Manifest.json").is_file()
+    assert (bundle / "model.onnx").is_file()
+    told = json.loads((bundle / "manifest.json").read_text())
+    assert told["catalog"].startswith("toy@")
+    assert (told["products"], told["new pictures"], told["network"]) == (48, 144, "timm")
+
+
+def test_boots_on_the_phone_have_their_ids_and_what_a_card_shows(bundle):
+    boots = json.loads((bundle / "products.json").read_text())
+    assert list(boots) == json.loads((bundle / "ids.json").read_text())
+    assert len(boots) == 48
+    assert all({"name", "brand", "price", "url"} <= boot.keys() for boot in boots.values())
+    assert any("rating" in boot for boot in boots.values())  # not every boot was rated
+
+
+def test_distances_are_not_baked_into_the_model_so_that_new_boots_need_no_new_one(bundle):
+    look = session.embedder(bundle / "model.onnx")
+    width = json.loads((bundle / "manifest.json").read_text())["dimensions"]["of"]
+    assert look(np.zeros((1, 50, 70, 3), np.uint8)).shape == (1, width)  # a vector, whatever the number of boots
 
 
 def test_what_a_model_gives_is_joined_to_the_boots_by_id_and_never_by_position(method, tmp_path):

@@ -163,10 +163,17 @@ def _close(settings: Train, ready: Parts, tables: Tables) -> Closed:
     if not settings.finish:
         return Closed("", open_value, open_value)
     learnt = to_head(features(embedder, tables["train"], settings.paths, keep=keep))
-    room = build.room_for(settings.finish, seen.shape[1])
-    fit, value = _best(build.closed_forms(settings.finish, learnt, ready.labels), room, seen, ready.score)
-    embedder.finish = room.requires_grad_(False)
-    return Closed(fit.says, value, open_value)
+    embedder.finish, says, value = fitted(settings.finish, learnt, ready.labels, seen, ready.score)
+    return Closed(says, value, open_value)
+
+
+def fitted(
+    said: Choice, learnt: np.ndarray, labels: np.ndarray, seen: np.ndarray, score: Score
+) -> tuple[Affine, str, float]:
+    """A closed form of its own, fitted on vectors of train (N, W) with labels (N,), chosen by val's (V, W); what it is, map@r."""
+    room = build.room_for(said, seen.shape[1])
+    fit, value = _best(build.closed_forms(said, learnt, labels), room, seen, score)
+    return room.requires_grad_(requires_grad=False), fit.says, value
 
 
 def _best(fits: Iterator[Fit], room: Affine, seen: np.ndarray, score: Score) -> tuple[Fit, float]:

@@ -30,6 +30,11 @@ VERBS: dict[str, tuple[type, str]] = {
     "evaluate": (settings.Evaluate, "measures a run, or an untrained embedder, on a data set"),
     "compare": (settings.Compare, "the leaderboard of runs, and which differences are real"),
     "report": (settings.Report, "one page of a run: curves, failures by cause, color dial, map"),
+    "export": (settings.Export, "the best checkpoint as a release: ONNX, int8, CoreML, each held against the run"),
+    "index": (settings.Index, "a catalog's vectors, products and search index, into a release"),
+    "verify": (settings.Verify, "is a release whole, and does it give what it gave"),
+    "promote": (settings.Promote, "the champion from now on, if the gate allows; without a name: the registry"),
+    "rollback": (settings.Rollback, "the previous champion again"),
     "catalog": (settings.Catalog, "looks into the catalog: counts, crawls, prices; `catalog show ID` one product"),
     "shop": (settings.Shop, "serves the drawn catalog as a shop on this machine, to crawl"),
     "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
@@ -218,7 +223,10 @@ def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
     except OSError as wrong:
         if wrong.errno not in WRONG_PLACE or not wrong.filename:
             raise
-        mend = "Give another place (paths.data=..., paths.runs=...), or make this one a folder that you may write to."
+        mend = (
+            "Give another place (paths.data=..., paths.runs=..., paths.releases=...), or make this one a folder that you may "
+            "write to."
+        )
         print(f"lookalike {verb}: {wrong.filename}: {wrong.strerror}. {mend}", file=sys.stderr)
         return 4
     except KeyboardInterrupt:

@@ -1,0 +1,43 @@
+"""`lookalike verify RELEASE`: is it whole, and does it still give the vectors that it gave?
+
+Exit 1 where it does not, with every fault told.
+"""
+
+from pathlib import Path
+
+from lookalike.cli import show
+from lookalike.release.opened import open_release
+from lookalike.release.registry import resolve
+from lookalike.release.verify import faults
+from lookalike.settings import DataError, Verify
+
+
+def run(settings: Verify) -> int:
+    """Open, look, tell."""
+    folder = resolve(settings.release, Path(settings.paths.releases))
+    try:
+        release = open_release(folder)
+    except DataError as wrong:
+        return _told(folder, [str(wrong)])
+    with show.progress("verifying"):
+        found = faults(release, threads=settings.threads)
+    if found:
+        return _told(folder, found)
+    show.facts(
+        f"{release.label} is whole, and gives what it gave",
+        {
+            "files": f"{len(release.manifest['files'])}, each by its sha256",
+            "models": ", ".join(release.models()),
+            "catalog": release.manifest["indexed"] or "none yet: lookalike index",
+            "served": release.manifest["serves"],
+        },
+    )
+    return 0
+
+
+def _told(folder: Path, found: list[str]) -> int:
+    for fault in found:
+        show.err.print(
+            f"{folder.name}: {fault}", style="red", markup=False
+        )  # a file's name may hold what looks like markup
+    return 1
