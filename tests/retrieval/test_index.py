@@ -1,5 +1,7 @@
 """The search of a catalog, against a full sort in numpy; and indexes, whose answers are exact for whomever they name."""
 
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -362,3 +364,19 @@ def test_whatever_comes_and_goes_nothing_is_lost_and_nothing_stays(changes, kind
     told = everywhere(changed(build(first, kind, seed=0, tell=lambda _: None), first, later))
     asked = asking(later, 5)
     assert_brute(search(later, told, *asked, 0.4, 100), later, *asked, 0.4, 100)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_answers_where_pytorch_metric_learning_has_put_a_search_of_its_own_in_its_place(kind):
+    program = f"""
+import faiss.contrib.torch_utils  # what the library imports
+import numpy as np
+from lookalike.retrieval.index import build, search
+from lookalike.retrieval.scan import Vectors
+vectors = Vectors(shape=np.eye(64, dtype=np.float16), color=np.eye(64, dtype=np.float16), ids=np.arange(64))
+ann = build(vectors, {kind!r}, seed=0, tell=lambda _: None).looking(64)
+asked = np.eye(64, dtype=np.float32)
+print((search(vectors, ann, asked, asked, 0.5, 1, None).ids[:, 0] == np.arange(64)).all())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr

@@ -112,6 +112,7 @@ def runs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         surroundings(patch, home, WANDB_MODE="offline")
         patch.chdir(home)
+        ended()  # what W&B read of another test's surroundings
         at = tmp_path_factory.mktemp("runs")
         told = {
             "gray": [learn(at, "gray", 0, 6, is_mirrored=True), learn(at, "gray", 1, 7, is_mirrored=True)],

@@ -129,13 +129,20 @@ def _named(
     selector, effort = _selector(ann, vectors, allowed), math.ceil(ann.effort * len(vectors.ids) / left)
     if ann.kind == "ivf":
         told = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, ann.index.nlist))
-        named = ann.index.search(both, wanted, params=told)[1]
+        named = _asked_of(ann.index, both, wanted, told)
     else:
         told = faiss.SearchParametersHNSW(sel=selector, efSearch=min(effort, len(vectors.ids)))
-        slots = _graph(ann.index).search(both, wanted, params=told)[1]
+        slots = _asked_of(_graph(ann.index), both, wanted, told)
         named = np.where(slots >= 0, _slots(ann.index)[slots], NOBODY)
     query, column = np.nonzero(named != NOBODY)
     return query, _rows_of(vectors, named[query, column])
+
+
+def _asked_of(index: Any, both: np.ndarray, wanted: int, told: Any) -> np.ndarray:
+    """Whom FAISS names. Where pytorch-metric-learning was loaded, `search` is one of its own that takes no parameters."""
+    search = getattr(index, "search_numpy", index.search)
+    labels: np.ndarray = search(both, wanted, params=told)[1]
+    return labels
 
 
 def _rows_of(vectors: Vectors, ids: np.ndarray) -> np.ndarray:
