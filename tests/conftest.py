@@ -39,6 +39,14 @@ def disk(tmp_path):
         subprocess.run(["umount", str(at)], check=True)  # noqa: S607
 
 
+@pytest.fixture(autouse=True)
+def forgotten_by_wandb():
+    """What W&B read of a test's surroundings is not there for the next one: it asks for them once in a process."""
+    yield
+    if "wandb" in sys.modules and hasattr(sys.modules["wandb"], "teardown"):
+        sys.modules["wandb"].teardown()
+
+
 def pytest_configure():
     """A shell starts what it puts into the background deaf to Ctrl-C, and tests that send one would wait for ever."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

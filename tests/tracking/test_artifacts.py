@@ -171,15 +171,6 @@ def surroundings(patch, home, **said):
         patch.setenv(name, value)
 
 
-@pytest.fixture(autouse=True)
-def forgotten():
-    """What W&B read of a test's surroundings is not there for the next one, in whatever file."""
-    yield
-    import wandb
-
-    wandb.teardown()
-
-
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     import wandb
