@@ -155,7 +155,7 @@ def test_of_queries_that_all_found_a_twin_none_is_called_the_worst(ranks, says):
     seen = Seen(table=table, squares=np.zeros((2, 8, 8, 3), np.uint8), labels=["p", "p"], row_of={"a": 0, "b": 1})
     queries = pl.DataFrame(
         {"image": ["a", "b"], "rank": ranks, "score": [0.9, 0.8], "twins": [1, 1], "nearest": [["b"], ["a"]]}
-    )
+    ).with_columns(product=pl.lit("p"), style=pl.lit(""))
     *_, last = gallery(seen, queries, most=2, seed=0)
     assert (last.title, last.says, last.asked[0].query.image) == ("Found last", says, "b")
 

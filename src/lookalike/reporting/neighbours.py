@@ -19,10 +19,16 @@ def chosen(table: pl.DataFrame, *, each: int = 5, seed: int = 0) -> list[tuple[s
     """The best, the worst and some random queries of a per-query table, each row one query."""
     ordered = table.sort(["rank", "score", "image"], descending=[False, True, False])
     return [
-        ("Found first, most surely", ordered.head(each)),
+        ("Found first, most surely", _apart(ordered, each)),
         ("Drawn at random", table.sort("image").sample(min(each, len(table)), seed=seed)),
-        ("Found last", ordered.tail(each).reverse()),
+        ("Found last", _apart(ordered.reverse(), each)),
     ]
+
+
+def _apart(ordered: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The first queries, one of a style (or product, where no style is told): what comes after it looks like it."""
+    alike = pl.when(pl.col("style").fill_null("") != "").then(pl.col("style")).otherwise(pl.col("product"))
+    return ordered.sort(pl.int_range(pl.len()).over(alike), maintain_order=True).head(most)
 
 
 def neighbours(
