@@ -247,6 +247,27 @@ def test_an_srgb_profile_and_a_broken_one_change_nothing():
         np.testing.assert_array_equal(decode(encoded(drawn(), "PNG", icc_profile=profile)), drawn())
 
 
+@pytest.mark.parametrize("body", [b"", b"\x01", b"\x05\x02" + b"odd", b"\x00\x00"])
+def test_a_profile_that_is_numbered_wrongly_refuses_no_jpeg(body):
+    marker = b"\xff\xe2" + struct.pack(">H", 2 + 12 + len(body)) + b"ICC_PROFILE\0" + body
+    whole = SAMPLES["jpeg"]
+    np.testing.assert_array_equal(decode(whole[:2] + marker + whole[2:]), decode(whole))
+
+
+def test_a_large_profile_is_used_and_not_kept():
+    pixels = np.full((16, 16, 3), (200, 30, 40), np.uint8)
+    swollen = [display_p3() + bytes(1_000_000) + bytes([number]) for number in range(8)]
+    pictures = [encoded(pixels, "WEBP", lossless=True, icc_profile=profile) for profile in swollen]
+    del swollen
+    tracemalloc.start()
+    try:
+        for data in pictures:
+            np.testing.assert_allclose(decode(data)[8, 8], (218, 0, 27), atol=6)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 # Less than the full size
 
 
@@ -328,6 +349,14 @@ def test_a_file_cut_anywhere_is_refused_never_half_gray(name):
     ends = len(data) - (3 if name == "gif" else 1)  # a GIF is whole before its last block's end and its trailer
     for length in range(1, ends, max(1, ends // 50)):
         assert reason_of(data[:length]) in {"truncated", "damaged", "not_a_picture"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_cut_anywhere_is_told_of_in_words_for_its_owner(name):
+    for length in range(1, min(200, len(SAMPLES[name]) - 3)):
+        with pytest.raises(PictureError) as caught:
+            decode(SAMPLES[name][:length])
+        assert "index out of range" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["jpeg", "progressive", "cmyk"])

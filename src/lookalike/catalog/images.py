@@ -104,7 +104,8 @@ def _is_common_jpeg(header: Header) -> bool:
 def _by_simplejpeg(data: bytes, header: Header, at_least: int) -> Pixels:
     _refuse_scans(data)
     space = "CMYK" if len(header.sampling) == 4 else "RGB"
-    pixels: Pixels = simplejpeg.decode_jpeg(data, space, min_height=at_least, min_width=at_least)
+    bare = bare_jpeg(data)  # simplejpeg refuses a picture for a profile that is numbered wrongly
+    pixels: Pixels = simplejpeg.decode_jpeg(bare, space, min_height=at_least, min_width=at_least)
     if space == "CMYK":
         pixels = _from_inks(pixels)
     if at_least:
@@ -172,7 +173,7 @@ def _bare(data: bytes, header: Header) -> bytes:
 
 def _bare_png(data: bytes) -> bytes:
     parts = png.of_pixels(data)
-    if parts[-1].name != b"IEND":
+    if not parts or parts[-1].name != b"IEND":
         raise PictureError("truncated", "the PNG ends before its last chunk")
     if broken := [part.name.decode() for part in parts if not part.is_whole]:
         raise PictureError("damaged", f"checksums of the PNG do not fit its {', '.join(broken)}")
@@ -209,8 +210,10 @@ def _refuse_short_png(picture: Image.Image, data: bytes) -> None:
 
 
 def _broken(header: Header, wrong: Exception) -> PictureError:
-    reason = "truncated" if {"premature", "truncated"} & set(str(wrong).lower().split()) else "damaged"
-    return PictureError(reason, f"its {header.format} pixels cannot be decoded: {wrong}")
+    ends = isinstance(wrong, IndexError) or isinstance(wrong.__cause__, IndexError)  # read past the end of the bytes
+    cut = ends or {"premature", "truncated"} & set(str(wrong).lower().split())
+    words = f": {wrong}" if isinstance(wrong, OSError | ValueError) else ""  # others speak to programmers
+    return PictureError("truncated" if cut else "damaged", f"its {header.format} pixels cannot be decoded{words}")
 
 
 def _check_size(found: tuple[int, ...], header: Header) -> None:

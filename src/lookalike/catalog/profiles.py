@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+SHARED = 65_536  # bytes; a stranger's profile of megabytes would be kept for as long as the process runs
 _NAMES_OF_SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))  # ICC version 2 and version 4
 
 
 def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
     """Convert pixels (H, W, 3) from the colors of `profile` to sRGB."""
-    transform = _transform(profile) if _is_other_rgb(profile) else None
+    made = _shared if len(profile) <= SHARED else _transform
+    transform = made(profile) if _is_other_rgb(profile) else None
     if transform is None:
         return pixels
     return np.array(ImageCms.applyTransform(Image.fromarray(pixels), transform))
@@ -30,10 +32,12 @@ def _is_other_rgb(profile: bytes) -> bool:
     return profile[16:20] == b"RGB " and not any(name in profile for name in _NAMES_OF_SRGB)
 
 
-@lru_cache(maxsize=32)  # a shop's pictures share a profile; making a transform takes 1.6 ms
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return ImageCms.buildTransform(source, _SRGB, "RGB", "RGB", flags=ImageCms.Flags.NOCACHE)  # shared by threads
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+
+
+_shared = lru_cache(maxsize=32)(_transform)  # a shop's pictures share a profile; making a transform takes 1.6 ms
