@@ -92,6 +92,12 @@ FOUR = (
 # The page
 
 
+def test_a_named_reference_has_fewer_comparisons_than_the_matrix_and_the_page_says_so():
+    said = "Here that is over 6 comparisons, in the table above over the 3 with the reference, which was named before"
+    assert said in words(page_of(FOUR, against="top"))
+    assert "Here that is over" not in words(page_of(FOUR))
+
+
 def test_the_page_needs_no_other_file_and_no_script():
     page = page_of(FOUR)
     tags = Tags(page)
