@@ -491,6 +491,38 @@ class Rollback:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Serve:
+    """`lookalike serve`: the search box over a release: an API and a page."""
+
+    release: str = setting(
+        "champion", "a folder, NAME/ID, NAME (its newest), champion, candidate or previous", bare=True
+    )
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 is every one of this machine")
+    port: int = setting(8080, "0 takes a free one", least=0, most=65535)
+    workers: int = setting(
+        1, "processes; vectors lie on the disk, and all of them share what was read", least=1, most=64
+    )
+    threads: int = setting(1, "of one picture's way through the network", least=1, most=64)
+    at_once: int = setting(2, "requests that a process works on at a time", least=1, most=256)
+    waiting: int = setting(
+        32, "requests that wait for that; the next one is told to come back later", least=0, most=10_000
+    )
+    body_megabytes: float = setting(12.0, "of a request, at most", least=0.1, most=20)
+    body_seconds: float = setting(20.0, "for a request to arrive", least=0.1, most=600)
+    seconds: float = setting(30.0, "for a request to be answered", least=0.1, most=600)
+    look_every: float = setting(2.0, "seconds between two looks at which release is meant", least=0.1, most=3600)
+    image_hosts: list[str] = setting(
+        list, "hosts whose pictures may be given by address, *.shop.example too; none: by no address"
+    )
+    image_private: list[str] = setting(list, "host:port that is trusted though it is not on the public internet")
+    background: str = setting(
+        "", "an ONNX file of U²-Net's kind, to paint a photo's background white; its licence is yours to mind"
+    )
+    proxies: list[str] = setting(list, "addresses of proxies whose word on who asks is taken")
+    paths: Paths = setting(Paths, "where things live")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """What a crawl must show before the catalog takes it."""
 

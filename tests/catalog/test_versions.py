@@ -127,6 +127,12 @@ def test_one_row_a_picture_with_what_is_known_of_its_product(root):
     assert table["image"].n_unique() == len(table)
 
 
+def test_how_many_a_shop_had_on_hand_is_told_where_it_said(root):
+    known = [replace(one, stock=stock) for one, stock in zip(products(3, per_style=1), (4, 0, None), strict=True)]
+    table = versions.freeze("shoes", known, root=root, rule="none").products.sort("product")
+    assert [json.loads(text).get("stock") for text in table["attributes"]] == ["4", "0", None]
+
+
 def test_what_was_set_aside_is_kept_and_counted(root):
     aside = SetAside(where="line 3", picture="x.jpg", product="x", reason="truncated", text="half a file")
     frozen = versions.freeze("shoes", products(3), [aside], root=root)

@@ -32,6 +32,7 @@ ENOUGH = {  # what a verb must be told
     "verify": (),
     "promote": (),
     "rollback": (),
+    "serve": (),
 }
 VERB_OF = {"shop": "scrape", "adapter": "import", "embedder": "evaluate"}  # of the other groups it is train
 GROUPS = [(group, file.stem) for group in TABLES for file in sorted((CONFIGS / group).glob("*.yaml"))]

@@ -3,97 +3,19 @@
 import json
 import re
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import polars as pl
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from lookalike import files
 from lookalike.catalog.images import decode
 from lookalike.cli import index as verb
-from lookalike.release import bundle, drawn, golden, registry, verify
+from lookalike.release import bundle, registry
 from lookalike.release.looking import square
-from lookalike.release.opened import Release, identity, open_release
+from lookalike.release.opened import identity, open_release
 from lookalike.release.shelf import id_of, open_shelf
-
-TOLD = {"size": 32, "resize": "squash", "interpolation": "bicubic"}
-WIDE = 64
-
-
-def network(turned):
-    """An ONNX file: what 8 x 8 spots of a picture of any size look like, in WIDE directions. turned: all of them elsewhere."""
-    rng = np.random.default_rng(0)
-    weights, turn = rng.normal(size=(192, WIDE)) / 14, np.linalg.qr(rng.normal(size=(WIDE, WIDE)))[0]
-    constants = {
-        "middle": np.array(127.5, np.float32),
-        "begin": np.array([0]),
-        "end": np.array([2]),
-        "spots": np.array([8, 8]),
-        "weights": (weights @ turn if turned else weights).astype(np.float32),
-    }
-    nodes = [
-        helper.make_node("Cast", ["pictures"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["numbers", "middle"], ["light"]),
-        helper.make_node("Transpose", ["light"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Shape", ["planes"], ["all"]),
-        helper.make_node("Slice", ["all", "begin", "end"], ["some"]),
-        helper.make_node("Concat", ["some", "spots"], ["sizes"], axis=0),
-        helper.make_node("Resize", ["planes", "", "", "sizes"], ["spotted"], mode="linear"),
-        helper.make_node("Flatten", ["spotted"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["told"]),
-        helper.make_node("LpNormalization", ["told"], ["vectors"], axis=1, p=2),
-    ]
-    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["B", "H", "W", 3])
-    vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["B", WIDE])
-    kept = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "spots", [pictures], [vectors], initializer=kept)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-
-@pytest.fixture(scope="module")
-def exported(shop):
-    """A folder with a release that serves int8, whose vectors lie elsewhere than those of float32, and has no catalog."""
-    home = shop / "releases"
-    with bundle.draft(home, "small") as draft:
-        (draft / "model").mkdir()
-        for name, turned in (("float32", False), ("int8", True)):
-            (draft / "model" / f"{name}.onnx").write_bytes(network(turned))
-        files.write_json(draft / "preprocessing.json", TOLD)
-        files.write_json(draft / "color.json", {"options": {}})
-        files.write_text(draft / "settings.yaml", "backbone: {name: spots}\n")
-        figures = {name: {"value": 1.0, "ci95": [1.0, 1.0]} for name in ("recall@1", "map@r")}
-        cost = {"milliseconds_per_image": 1.0, "megabytes": 0.1}
-        files.write_json(draft / "metrics.json", {"protocol": {"match": "product"}, "test": figures, "cost": cost})
-        asked = {"image": ["a#0"], "product": ["a"], "style": [""], "brand": [""], "category": [""]}
-        pl.DataFrame({**asked, "recall@1": [1.0], "map@r": [1.0]}).write_parquet(draft / "per_query.parquet")
-        models = verify.by_bytes(Release(draft, {"serves": "int8"}), threads=1)
-        golden.write(draft, drawn.pictures(12), models)
-        facts = {"run": "small/1", "commit": "abc", "dataset": "toy@1", "serves": "int8", "match": "product"}
-        release = bundle.publish(draft, home, "small", {**facts, "indexed": None})
-    return SimpleNamespace(at=shop, release=release)
-
-
-@pytest.fixture(scope="module")
-def into(lookalike, exported):
-    """Index: `into(release, "split=test")` answers what is said, and the release that was made."""
-
-    def made(release, *words):
-        said = lookalike(
-            "index", release if isinstance(release, str) else release.label, "dataset=toy", *words, at=exported.at
-        )
-        label = re.search(r"(small/\w{12}) can be searched", said)[1]
-        return said, open_release(exported.at / "releases" / label)
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def indexed(into, exported):
-    """What was said of a catalog that went into the release, and the release that has it."""
-    return into(exported.release, "split=test", "thumbnail=48")
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +195,7 @@ def test_a_phone_paints_no_background_white_so_a_masked_network_is_refused_befor
     home, old = exported.at / "releases", exported.release
     with bundle.draft(home, "masked") as draft:
         bundle.carry_over(old, draft, leaving_out=())
-        files.write_json(draft / "preprocessing.json", TOLD | {"mask": True})
+        files.write_json(draft / "preprocessing.json", exported.told | {"mask": True})
         same = {name: old.manifest[name] for name in ("run", "commit", "dataset", "serves", "match", "indexed")}
         bundle.publish(draft, home, "masked", same)
     said = lookalike("index", "masked", "dataset=toy", "phone=true", at=exported.at, code=2)
@@ -310,9 +232,9 @@ def test_a_phone_finds_the_product_of_a_photograph_by_numpy_and_json(pocketed, e
     assert [facts["name"] for _, facts in found] == [name_of[best] for best, _ in found]
 
 
-def test_verify_sees_a_phones_model_that_gives_other_vectors(lookalike, pocketed, exported):
+def test_verify_sees_a_phones_model_that_gives_other_vectors(lookalike, pocketed, exported, network_file):
     release = pocketed[1]
-    folder = lying(release, lambda here: (here / "phone" / "model.onnx").write_bytes(network(turned=True)))
+    folder = lying(release, lambda here: (here / "phone" / "model.onnx").write_bytes(network_file(turned=True)))
     try:
         said = lookalike("verify", str(folder), at=exported.at, code=1)
     finally:

@@ -228,3 +228,11 @@ def test_ctrl_c_is_answered_in_a_sentence_at_any_time(shop, after):
     assert running.returncode in {130, -signal.SIGINT}, said
     assert "stopped; what was finished is kept" in said
     assert "Traceback" not in said
+
+
+def test_a_verb_without_choices_starts_without_torch(tmp_path):
+    """A server's image has none."""
+    words = "import sys; from lookalike.cli.main import run; run(['promote']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No release is promoted yet" in done.stdout

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.catalog.images import decode
-from lookalike.features.foreground import foreground, on_white
+from lookalike.features.foreground import around, bounds, foreground, on_white
 from lookalike.features.resize import resize
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -169,3 +169,19 @@ def test_white_sneakers_on_white_do_not_vanish():
     pale = [picture for picture in pictures if (picture.min(2) < 200).mean() < 0.05]
     assert len(pale) >= 5
     assert np.quantile(foreground(np.stack(pale)).mean((1, 2)), 0.1) > 0.12
+
+
+def test_what_a_mask_covers_has_a_little_air_and_stays_within_the_picture():
+    covered = np.zeros((100, 200), bool)
+    covered[0:50, 100:180] = True
+    assert around(covered) == pytest.approx((0.5 - 0.02, 0, 0.9 + 0.02, 0.5 + 0.02))
+
+
+def test_a_mask_of_nothing_or_of_nearly_all_is_no_place_to_cut():
+    assert around(np.zeros((10, 10), bool)) is None
+    assert around(np.ones((10, 10), bool)) is None
+
+
+def test_a_ground_that_is_not_plain_tells_nobody_where_the_product_is():
+    assert bounds(square()) == pytest.approx((24 / 112, 24 / 112, 88 / 112, 88 / 112), abs=0.03)
+    assert bounds(np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)) is None

@@ -233,10 +233,15 @@ def _product_row(product: Product, split: str, group: str) -> dict[str, Any]:
         "product": product.key,
         "style": _style(product),
         "price": "" if product.price is None else str(product.price),
-        "attributes": json.dumps(product.attributes, sort_keys=True, ensure_ascii=False),
+        "attributes": json.dumps(_told(product), sort_keys=True, ensure_ascii=False),
         "split": split,
         "group": group,
     }
+
+
+def _told(product: Product) -> dict[str, str]:
+    """Attributes, and how many the shop had on hand where it said."""
+    return {**product.attributes, **({} if product.stock is None else {"stock": str(product.stock)})}
 
 
 def _view_row(product: str, number: int, view: View, split: str) -> dict[str, Any]:

@@ -9,17 +9,17 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from lookalike import settings
-from lookalike.settings import ConfigError, LookalikeError
+from lookalike.settings import Choice, ConfigError, LookalikeError
 
 VERBS: dict[str, tuple[type, str]] = {
     "scrape": (settings.Scrape, "crawls a shop into the catalog, politely"),
@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[type, str]] = {
     "verify": (settings.Verify, "is a release whole, and does it give what it gave"),
     "promote": (settings.Promote, "the champion from now on, if the gate allows; without a name: the registry"),
     "rollback": (settings.Rollback, "the previous champion again"),
+    "serve": (settings.Serve, "the search box over a release: an API, and a page for shoppers"),
     "catalog": (settings.Catalog, "looks into the catalog: counts, crawls, prices; `catalog show ID` one product"),
     "shop": (settings.Shop, "serves the drawn catalog as a shop on this machine, to crawl"),
     "doctor": (settings.Doctor, "checks the machine, the packages and the data"),
@@ -43,8 +44,14 @@ FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-
 CONFIG_DIR = ("--config-dir", "-cd")  # Hydra's flag for settings of one's own
 MODULES = {"import": "import_"}  # a word of Python's own cannot name a module
 
-# Set before torch, FAISS or OpenCV load: on busy cores OpenMP's default spins (a ResNet18 step: 3.2 s instead of 0.37 s).
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1", "HYDRA_FULL_ERROR": "1"}
+# Set before torch, FAISS or OpenCV load: on busy cores OpenMP's default spins (a ResNet18 step: 3.2 s instead of 0.37 s). Two
+# packages would else tell their makers that they are used here.
+ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HYDRA_FULL_ERROR": "1",
+}
 
 # A place that is wrong, not a program that is: said in a sentence. Any other OSError is a fault of ours and keeps its trace.
 WRONG_PLACE = {
@@ -211,11 +218,10 @@ def _bare(kind: type, name: str, values: Sequence[str]) -> str:
 
 
 def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
-    from lookalike import build
     from lookalike.cli import door
 
     try:
-        read: Any = door.read(VERBS[verb][0], plain, build.TABLES, faults)
+        read: Any = door.read(VERBS[verb][0], plain, _tables(VERBS[verb][0]), faults)
         # only now, as what a verb needs may take seconds to import
         return int(importlib.import_module(f"lookalike.cli.{MODULES.get(verb, verb)}").run(read))
     except LookalikeError as wrong:
@@ -231,6 +237,15 @@ def _one_job(verb: str, plain: Any, faults: Sequence[str]) -> int:
         return 4
     except KeyboardInterrupt:
         return _stopped(verb)
+
+
+def _tables(kind: type) -> Mapping[str, Any]:
+    """What may be chosen, where there is a choice: a server has none, and starts without torch."""
+    if not any(Choice in (hint, *get_args(hint)) for hint in get_type_hints(kind).values()):
+        return {}
+    from lookalike import build
+
+    return build.TABLES
 
 
 def _said(verb: str, wrong: LookalikeError) -> int:

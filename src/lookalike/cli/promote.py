@@ -12,7 +12,7 @@ import polars as pl
 from lookalike.cli import show
 from lookalike.release import registry, verify
 from lookalike.release.gate import FIGURES, Candidate, Check, Verdict, judge
-from lookalike.release.opened import Release, open_release
+from lookalike.release.opened import Release
 from lookalike.release.registry import POINTERS, Pointers
 from lookalike.settings import ConfigError, DataError, Promote
 
@@ -32,7 +32,7 @@ def run(settings: Promote) -> int:
 
 def _named(settings: Promote, releases: Path) -> int:
     with registry.held(releases):
-        release = _opened(registry.resolve(settings.release, releases), releases)
+        release = registry.opened(registry.resolve(settings.release, releases), releases)
         after = registry.named(registry.pointers(releases), release.label)
         registry.moved(releases, after, what="candidate", why="named by hand")
     show.out.print(
@@ -67,7 +67,7 @@ def _promoted(settings: Promote, releases: Path) -> int:
 
 
 def _judged(folder: Path, before: Pointers, settings: Promote, releases: Path) -> Verdict:
-    release = _opened(folder, releases)
+    release = registry.opened(folder, releases)
     champion = _champion(before, releases)
     with show.progress("verifying"):
         faults = verify.faults(release, threads=settings.threads)
@@ -86,14 +86,6 @@ def _champion(before: Pointers, releases: Path) -> Release | None:
             f"the champion {before.champion} cannot be compared with: {str(wrong).rstrip('.')}. Nothing was moved. "
             "Or make way for the previous one: lookalike rollback"
         ) from None
-
-
-def _opened(folder: Path, releases: Path) -> Release:
-    """A whole release that lies where its name says."""
-    release, label = open_release(folder), registry.label_of(folder, releases)
-    if release.label != label:
-        raise DataError(f"{folder}: its manifest says that it is {release.label}; put it back under that name")
-    return release
 
 
 def _candidate(release: Release, faults: list[str] | None = None) -> Candidate:

@@ -15,16 +15,20 @@ def run(settings: Rollback) -> int:
         from lookalike.tracking import artifacts  # W&B takes a second to import, and is not everybody's
 
         artifacts.check(settings)
-    with registry.held(releases, patience=0):  # who waited would roll back what came meanwhile, and nobody saw yet
-        now = registry.pointers(releases)
-        _refuse(now, releases)
-        after = registry.rolled_back(now)
-        registry.moved(releases, after, what="rollback", why="rolled back by hand")
+    after = rolled_back(releases, why="rolled back by hand")
     told = {"champion": after.champion, "previous": after.previous or "-", "registry": releases / registry.REGISTRY}
     if settings.tracking != "local":
         told["W&B"] = artifacts.shown(registry.folders(registry.pointers(releases), releases), settings)
     show.facts("rolled back", told)
     return 0
+
+
+def rolled_back(releases: Path, *, why: str) -> Pointers:
+    """Move them, and answer what they are now."""
+    with registry.held(releases, patience=0):  # who waited would roll back what came meanwhile, and nobody saw yet
+        now = registry.pointers(releases)
+        _refuse(now, releases)
+        return registry.moved(releases, registry.rolled_back(now), what="rollback", why=why)
 
 
 def _refuse(now: Pointers, releases: Path) -> None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Bounds = tuple[float, float, float, float]  # left, top, right, bottom
 Mask = NDArray[Any]  # of uint8, 0 or 1: what OpenCV calculates with
 
 WHITE = 240  # a border pixel at least so light in all channels stands for a white ground...
@@ -27,6 +28,8 @@ EDGE = (8, 20)  # Canny's two thresholds on a ground without noise...
 EDGE_OF_NOISE = (8, 12)  # ...and what each level of the ground's noise adds
 HOLE = 0.01  # share of the picture: a smaller hole is a gleam or a label, a larger one may be seen through
 SPECK = 0.02  # share of all that is not ground: a smaller piece is dirt
+AIR = 0.02  # of a side, left around a product that is cut out
+FULL = 0.85  # of the picture: what is larger than that is not worth cutting out
 MIDDLE = 0.42  # radius, in sides, of the disc that stands for a product on a ground that is not plain
 
 
@@ -45,6 +48,30 @@ def foreground(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """One picture (S, S, 3) with all but the product painted white."""
     return np.where(foreground(picture[None])[0][..., None], picture, np.uint8(255))
+
+
+def bounds(picture: NDArray[np.uint8]) -> Bounds | None:
+    """Where in one picture (S, S, 3) the product is, as shares of its sides and with a little air around it.
+
+    None where the ground is not plain, so that nobody can tell, and where the product fills the picture.
+    """
+    if _ground(_border(np.ascontiguousarray(picture))) is None:
+        return None
+    return around(foreground(picture[None])[0])
+
+
+def around(mask: NDArray[np.bool_]) -> Bounds | None:
+    """What a mask (H, W) covers, as shares of its sides and with a little air; None where that is nearly all, or nothing."""
+    if not mask.any():
+        return None
+    left, right = _between(np.asarray(mask.any(0)))
+    top, bottom = _between(np.asarray(mask.any(1)))
+    return None if (right - left) * (bottom - top) > FULL else (left, top, right, bottom)
+
+
+def _between(line: NDArray[np.bool_]) -> tuple[float, float]:
+    there = np.flatnonzero(line)
+    return max(float(there[0]) / len(line) - AIR, 0.0), min(float(there[-1] + 1) / len(line) + AIR, 1.0)
 
 
 def _product(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:

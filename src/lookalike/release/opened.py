@@ -96,6 +96,11 @@ class Release:
         told: dict[str, Any] = self._json("color.json")["options"]
         return told
 
+    @property
+    def color_weight(self) -> float:
+        """How much color counts where nobody says."""
+        return float(self._json("color.json").get("weight") or 0.0)
+
     def models(self) -> list[str]:
         """The names of its ONNX models."""
         return [name for name in MODELS if (self.folder / "model" / f"{name}.onnx").is_file()]

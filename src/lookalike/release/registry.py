@@ -103,6 +103,14 @@ def whole(label: str, releases: Path) -> Release:
     return open_release(folder)
 
 
+def opened(folder: Path, releases: Path) -> Release:
+    """A whole release that lies where its name says."""
+    release, label = open_release(folder), label_of(folder, releases)
+    if release.label != label:
+        raise DataError(f"{folder}: its manifest says that it is {release.label}; put it back under that name")
+    return release
+
+
 # What somebody calls a release
 
 

@@ -1,0 +1,1 @@
+"""The search box: an API and a page over a release."""
