@@ -1,5 +1,6 @@
 """A drawn catalog on the counter, for the tests of what a release answers. Hand in what a test is about, the rest is plain."""
 
+import logging
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,13 @@ from lookalike.serving.box import Box, Sight
 from lookalike.serving.goods import goods
 
 TEXTS = ("shop", "style", "brand", "category", "color", "name", "price", "currency", "url", "attributes")
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Hydra, in a test of another room that ran in this process, silenced each logger that was there."""
+    for logger in [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]:
+        logger.disabled = False
 
 
 def unit(vectors):

@@ -133,7 +133,7 @@ def house(serve):
     return serve()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: its event loop runs in this thread, and other rooms' tests have their own
 def browser():
     if BROWSER is None:
         pytest.skip("no Chromium on this machine")

@@ -398,10 +398,10 @@ def bare(words):
 
 BOMB = gzip.compress(bytes(20_000_000))
 WICKED = {  # path -> what is said there, and the words that tell of it
-    "text": (saying(b"a shoe", Content_Type="image/jpeg"), "not a picture"),
+    "text": (saying(b"a shoe", Content_Type="image/jpeg"), "else than a picture"),
     "page": (saying(b"<html>a shoe</html>", Content_Type="image/jpeg"), "web page"),
     "svg": (saying(b"<svg/>", Content_Type="image/svg+xml"), "not taken|not a photograph"),
-    "packed": (saying(BOMB, Content_Type="image/png"), "not a picture"),
+    "packed": (saying(BOMB, Content_Type="image/png"), "else than a picture"),
     "packed, it says": (saying(BOMB, Content_Encoding="gzip"), "packed"),
     "packed twice": (saying(gzip.compress(BOMB), Content_Encoding="gzip, gzip"), "packed"),
     "packed with br": (saying(b"\x1b", Content_Encoding="br"), "packed"),
@@ -414,7 +414,7 @@ WICKED = {  # path -> what is said there, and the words that tell of it
     "cut short": (saying(b"\x89PNG", Content_Length="999"), "promised|HTTP"),
     "cut chunks": (saying(b"999\r\n\x89PNG", Transfer_Encoding="chunked", Content_Length=None), "HTTP|promised"),
     "no chunks": (saying(b"zebra\r\n", Transfer_Encoding="chunked", Content_Length=None), "HTTP"),
-    "less than nothing": (saying(b"\x89PNG", Content_Length="-1"), "HTTP|not a picture"),
+    "less than nothing": (saying(b"\x89PNG", Content_Length="-1"), "HTTP|else than a picture"),
     "too large": (saying(b"\x89PNG", Content_Length=str(10**12)), "more than"),
     "lost": (saying(b"no", status=404), "something else than a picture"),
     "broken": (saying(b"no", status=500), "something else than a picture"),
