@@ -1,5 +1,8 @@
 """`lookalike serve`: the search box over a release, until it is stopped.
 
+In: settings, keys from the environment. Out: a server; exit 2, 3 or 4 where there can be none. Never: writes an upload down, or
+takes a release that is not whole.
+
 Each worker opens the release itself, without torch, and looks every few seconds whether another one is meant by now. What a
 release is, the room of releases knows; what a search box is, that of serving: here one is made of the other.
 """
