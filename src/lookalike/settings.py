@@ -440,7 +440,7 @@ class Index:
     dataset: str = setting(..., "the catalog: a data set, its name (newest version) or name@version")
     split: Literal["train", "val", "test", "all"] = setting("all", "which of its pictures can be found")
     kind: Literal["auto", "exact", "ivf", "hnsw"] = setting(
-        "auto", "auto: exact to 200,000 pictures, above what is measured"
+        "auto", "auto: exact while that takes some 50 ms, above what is measured"
     )
     recall: float = setting(0.99, "least share of the exact 10 nearest that it must find", least=0.5, most=1)
     thumbnail: int = setting(240, "pixels of a thumbnail's longer side; 0 keeps none", least=0, most=2000)

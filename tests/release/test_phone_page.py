@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
@@ -28,7 +27,6 @@ from lookalike.release.opened import Release
 from lookalike.toy import catalog as toy
 from lookalike.toy.style import style
 
-PAGE = Path(phone.__file__).with_name("phone_page")
 RUNTIME = "onnxruntime-web@1.30.0"
 SHIPPED = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -37,6 +35,7 @@ NPM = shutil.which("npm")
 TOLD = {"size": 64, "resize": "letterbox", "interpolation": "bicubic"}
 OPTIONS = {"bins": 7, "softness": 7.5}
 FILTERS, WIDE, PRODUCTS = 64, 64, 12
+WEIGHT = 0.35
 READY = "main[aria-busy=false]"
 SEEN = """async ([data, told, options]) => {
   const [pixels, ground, color] = await Promise.all(["pixels", "foreground", "color"].map((one) => import(`./${one}.js`)));
@@ -99,7 +98,7 @@ def pocket(tmp_path_factory):
         (draft / "model").mkdir()
         (draft / "model" / "float32.onnx").write_bytes(network())
         files.write_json(draft / "preprocessing.json", TOLD)
-        files.write_json(draft / "color.json", {"options": OPTIONS})
+        files.write_json(draft / "color.json", {"options": OPTIONS, "weight": WEIGHT})
         release = Release(draft, {"serves": "float32", "name": "small", "id": "0", "files": {}})
         seen = [
             golden.Drawn("one.png", as_png(square(drawn.pictures(1)[0].data, TOLD)))
@@ -165,7 +164,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def site(runtime, pocket, tmp_path_factory):
     """The page with all that belongs beside it, on loopback: its folder and its address."""
     at = tmp_path_factory.mktemp("site") / "try"
-    shutil.copytree(PAGE, at)
+    shutil.copytree(phone.PAGE, at)
     shutil.copytree(pocket, at / "phone")
     for name in SHIPPED:
         shutil.copy(runtime / name, at)
@@ -196,7 +195,8 @@ def phones(site, chromium):
     page.set_default_timeout(120_000)  # of a machine that does much beside
     page.goto(f"{site.url}/index.html")
     page.wait_for_selector(READY)
-    return SimpleNamespace(page=page, asked=asked, said=said)
+    dial = page.input_value("#dial"), page.inner_text("#turn")
+    return SimpleNamespace(page=page, asked=asked, said=said, dial=dial)
 
 
 @pytest.fixture
@@ -227,6 +227,10 @@ def turned(opened, weight):
 
 def shown(opened):
     return opened.page.eval_on_selector_all("#hits li", "all => all.map(one => one.dataset.product)")
+
+
+def test_the_dial_starts_where_the_release_was_measured(phones):
+    assert phones.dial == ("0.35", "65 % shape, 35 % color")
 
 
 def test_a_photograph_finds_what_python_finds_at_every_turn_of_the_dial(opened, pocket):

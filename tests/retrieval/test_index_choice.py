@@ -39,10 +39,10 @@ def quietly(_):
 def test_a_small_catalog_needs_no_index_and_the_facts_say_so(vectors):
     ann, facts = choose(vectors, seed=0, tell=quietly)
     assert ann is None
-    assert (facts["kind"], facts["why"]) == ("exact", "all of up to 200,000 pictures are compared")
+    assert (facts["kind"], facts["why"]) == ("exact", "all of up to 3,529,000 such pictures are compared")
     assert (facts["rows"], facts["dimensions"], facts["dropped"]) == (ROWS, [24, 10], [])
     assert facts["exact_milliseconds"] > 0
-    assert choose(vectors, kind="exact", exact_rows=10, seed=0, tell=quietly)[1]["why"] == "asked for"
+    assert choose(vectors, kind="exact", exact_numbers=340, seed=0, tell=quietly)[1]["why"] == "asked for"
 
 
 def test_an_empty_catalog_needs_no_index():
@@ -76,7 +76,7 @@ def test_the_facts_are_plain_and_name_every_weight_and_filter(vectors, chosen):
     lines = facts["measured"]
     assert {(line["weight"], line["filter"], line["rows"]) for line in lines} == {
         (weight, name, rows)
-        for weight in (0.0, 0.2, 0.5, 1.0)
+        for weight in (0.0, 0.2, 0.5, 0.8, 1.0)
         for name, rows in (("none", 1600), ("any 1 %", 16), ("any 10 %", 160), ("alike 10 %", 160))
     }
     assert all(line["recall@10"] >= 0.95 and line["milliseconds"] > 0 for line in lines)
@@ -96,8 +96,20 @@ def test_it_looks_no_further_than_it_must(vectors):
     assert least(enough // 2) < 0.6 <= least(enough)
 
 
+def test_at_each_weight_it_looks_no_further_than_that_one_needs(vectors):
+    ann, facts = choose(vectors, kind="ivf", recall=0.95, exact_left=0, seed=0, tell=quietly)
+    assert facts["efforts"] == [list(one) for one in ann.efforts]
+    assert [weight for weight, _ in ann.efforts] == [0.0, 0.2, 0.5, 0.8, 1.0]
+    assert ann.effort == max(effort for _, effort in ann.efforts) == facts["parameters"]["nprobe"]
+    assert len({effort for _, effort in ann.efforts}) > 1
+    for weight, effort in ann.efforts:
+        assert all(line["recall@10"] >= 0.95 for line in facts["measured"] if line["weight"] == weight)
+        lines = measure(vectors, ann.looking(effort // 2), seed=0, exact_left=0)
+        assert effort == 8 or any(line["recall@10"] < 0.95 for line in lines if line["weight"] == weight)
+
+
 def test_of_two_that_reach_it_the_quicker_is_kept_and_the_other_told(vectors):
-    ann, facts = choose(vectors, recall=0.9, exact_rows=ROWS - 1, seed=0, tell=quietly)
+    ann, facts = choose(vectors, recall=0.9, exact_numbers=34 * ROWS - 1, seed=0, tell=quietly)
     assert facts["kind"] == ann.kind
     (other,) = facts["dropped"]
     assert {ann.kind, other["kind"]} == set(KINDS)
@@ -110,7 +122,7 @@ def test_of_two_that_reach_it_the_quicker_is_kept_and_the_other_told(vectors):
 
 
 def test_where_none_reaches_it_all_are_compared_and_the_facts_say_why(vectors):
-    ann, facts = choose(vectors, exact_rows=10, recall=1.01, seed=0, tell=quietly)  # more than all
+    ann, facts = choose(vectors, exact_numbers=340, recall=1.01, seed=0, tell=quietly)  # more than all
     assert (ann, facts["kind"]) == (None, "exact")
     assert facts["why"] == "no index finds 101.00% of the exact nearest within its bounds"
     assert [(told["kind"], told["why"].split(",")[0]) for told in facts["dropped"]] == [
@@ -120,9 +132,9 @@ def test_where_none_reaches_it_all_are_compared_and_the_facts_say_why(vectors):
 
 def test_an_index_too_large_or_too_slow_to_build_is_not_built(vectors, monkeypatch):
     monkeypatch.setattr(index_choice, "TRIAL", 500)
-    _, facts = choose(vectors, exact_rows=10, megabytes=0.01, seed=0, tell=quietly)
+    _, facts = choose(vectors, exact_numbers=340, megabytes=0.01, seed=0, tell=quietly)
     assert [told["why"] for told in facts["dropped"]] == [f"needs {n} MB where 0 are allowed" for n in (0, 1)]
-    ann, facts = choose(vectors, exact_rows=10, recall=0.5, minutes=0, seed=0, tell=quietly)
+    ann, facts = choose(vectors, exact_numbers=340, recall=0.5, minutes=0, seed=0, tell=quietly)
     assert (ann.kind, [told["kind"] for told in facts["dropped"]]) == ("ivf", ["hnsw"])
     assert facts["dropped"][0]["why"].endswith("minutes to build where 0 are allowed")
 

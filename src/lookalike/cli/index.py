@@ -27,7 +27,7 @@ from lookalike.release.opened import Release, open_release
 from lookalike.release.shelf import Shelf, open_shelf, ordered
 from lookalike.retrieval import index
 from lookalike.retrieval.index import Ann
-from lookalike.retrieval.index_choice import EXACT_ROWS, K, choose, measure, megabytes_of
+from lookalike.retrieval.index_choice import EXACT_NUMBERS, K, choose, measure, megabytes_of, rows_of
 from lookalike.retrieval.scan import Vectors
 from lookalike.settings import ConfigError, DataError, Index
 
@@ -204,7 +204,7 @@ def _squares(settings: Index, release: Release, table: pl.DataFrame) -> np.ndarr
 
 def _index(settings: Index, before: Shelf | None, now: Vectors) -> tuple[Ann | None, dict[str, Any]]:
     """The index that was there, changed, where it still finds enough; else one that is chosen."""
-    large = len(now.ids) > EXACT_ROWS or settings.kind != "auto"
+    large = len(now.ids) > rows_of(EXACT_NUMBERS, now) or settings.kind != "auto"
     if before and before.ann and large and settings.kind in ("auto", before.ann.kind):
         ann, facts = _changed(settings, before, before.ann, now)
         if min(line[f"recall@{K}"] for line in facts["measured"]) >= settings.recall:
@@ -226,6 +226,7 @@ def _changed(settings: Index, before: Shelf, kept: Ann, now: Vectors) -> tuple[A
         "changed_from": before.facts["dataset"],
         "change_seconds": round(time.perf_counter() - began, 1),
         "parameters": ann.parameters,
+        "efforts": [list(one) for one in ann.efforts],
         "megabytes": round(megabytes_of(ann.kind, ann.index.ntotal, index.width_of(now)), 1),
         "measured": measure(now, ann, seed=settings.seed),
     }
@@ -255,13 +256,13 @@ def _thumbnail(data: bytes, side: int) -> bytes:
 def _show(made: Release, catalog: Catalog, facts: dict[str, Any], seconds: float) -> None:
     size = sum(one["bytes"] for name, one in made.manifest["files"].items() if name.startswith(shelf.FOLDER)) / 1e6
     products, count = catalog.table["product"].n_unique(), len(catalog.table)
-    told = {
+    told: dict[str, Any] = {
         "catalog": f"{catalog.dataset.label}: {products} products, {count} pictures, {catalog.known} of them known before",
         "index": f"{facts['kind']}: {facts['why']}",
         "size": f"{size:.1f} MB with vectors and thumbnails",
     }
     if (made.folder / phone.FOLDER).is_dir():
-        told["phone"] = _of_phone(made)
+        told |= {"phone": _of_phone(made), "a page for it": phone.PAGE / "README.md"}
     show.facts(f"{made.label} can be searched", {**told, "took": f"{seconds:.1f} s", "folder": made.folder})
 
 

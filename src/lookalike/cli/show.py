@@ -5,14 +5,15 @@ In: values. Out: lines for people. Never: computes a figure. Bars go to stderr a
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from lookalike.retrieval.evaluation import Evaluation, Figure
+if TYPE_CHECKING:  # a server shows facts and progress, and has no scipy
+    from lookalike.retrieval.evaluation import Evaluation, Figure
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -64,7 +65,7 @@ def facts(title: str, told: Mapping[str, Any]) -> None:
     out.print()
 
 
-def evaluation(title: str, measured: Evaluation) -> None:
+def evaluation(title: str, measured: "Evaluation") -> None:
     """Figures with their intervals, and who was asked."""
     rows = [(name, _value(figure), _interval(figure)) for name, figure in measured.figures.items()]
     table(title, ("metric", "value", "95 % interval"), rows)
@@ -89,9 +90,9 @@ def evaluation(title: str, measured: Evaluation) -> None:
             )
 
 
-def _value(figure: Figure) -> str:
+def _value(figure: "Figure") -> str:
     return f"{figure.value:.3f}"
 
 
-def _interval(figure: Figure) -> str:
+def _interval(figure: "Figure") -> str:
     return f"{figure.low:.3f} to {figure.high:.3f}"

@@ -34,6 +34,7 @@ from lookalike.settings import LookalikeError
 
 FOLDER: Final = "phone"
 FORMAT: Final = 1
+PAGE: Final = Path(__file__).with_name("phone_page")  # an example that opens a bundle in a browser
 NOT_HERE: Final = "CoreML predicts on macOS alone: made of the same weights, not run"
 LEAST: Final = 0.99  # mean cosine between its model's vectors and float32's
 ROOM: Final = (
@@ -94,6 +95,7 @@ def write(
         "dimensions": rows["dimensions"],
         "preprocessing": release.preprocessing,
         "color": release.color_options,
+        "color weight": release.color_weight,
         "of the 10 nearest": rows["overlap"],
         "model.onnx beside float32": near.told(),
         "model.mlpackage beside float32": NOT_HERE if (here / "model.mlpackage").is_dir() else "not made",

@@ -143,11 +143,13 @@ def _opened(here: Path) -> Shelf:
     vectors = Vectors(
         shape=_mapped(here / "shape.npy"), color=_mapped(here / "color.npy"), ids=np.array(_mapped(here / "ids.npy"))
     )
+    facts = _object(here / "index.json")
+    ann = index.read(here / SEARCH) if (here / SEARCH).is_file() else None
     return Shelf(
         folder=here,
-        facts=_object(here / "index.json"),
+        facts=facts,
         vectors=vectors,
-        ann=index.read(here / SEARCH) if (here / SEARCH).is_file() else None,
+        ann=ann.reaching(facts["efforts"]) if ann and facts.get("efforts") else ann,
         pictures=pl.read_parquet(here / "pictures.parquet").sort("id"),
         products=pl.read_parquet(here / "products.parquet"),
     )

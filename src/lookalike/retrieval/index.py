@@ -9,8 +9,9 @@ compared once more, with the vectors themselves.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ faiss: Any = untyped  # its own types leave out half of what it takes
 KINDS = ("ivf", "hnsw")
 CANDIDATES = 4  # times k are compared once more, FEWEST at least: rough products put a few in the wrong order
 FEWEST = 64
-EXACT_LEFT = 50_000  # rows that a filter leaves: to compare them all takes about 20 ms, to look far for them no less
+EXACT_LEFT = (
+    30_000_000  # numbers of the rows that a filter leaves: to compare them takes about 20 ms, to look far no less
+)
 LISTS = 4  # times the root of the rows: 4096 lists for a million
 PER_LIST = 40  # rows of the sample that k-means learns from; more cost time and move little
 ROUNDS = 10  # of k-means
@@ -63,10 +66,13 @@ class Ann:
     index: Any  # faiss.IndexIVFScalarQuantizer, or faiss.IndexIDMap round a faiss.IndexHNSWSQ
     gone: int = 0  # slots of a graph whose pictures are gone
     measured: dict[str, Any] = field(default_factory=dict)  # by index_choice; empty where it was not measured as it is
+    efforts: tuple[
+        tuple[float, int], ...
+    ] = ()  # at some weights of color, rising, how far a query looks; none: `effort`
 
     @property
     def effort(self) -> int:
-        """How far a query looks: lists probed, or pictures of the graph kept in view."""
+        """How far a query looks at most: lists probed, or pictures of the graph kept in view."""
         return int(self.index.nprobe if self.kind == "ivf" else _graph(self.index).hnsw.efSearch)
 
     @property
@@ -77,13 +83,26 @@ class Ann:
         hnsw = _graph(self.index).hnsw
         return {"M": hnsw.nb_neighbors(1), "efConstruction": hnsw.efConstruction, "efSearch": self.effort}
 
+    def effort_at(self, weight: float) -> int:
+        """How far a query looks at a weight of color: between two that are known, as far as at the one that needs more."""
+        if not self.efforts:
+            return self.effort
+        known = [one for one, _ in self.efforts]
+        around = max(0, bisect_right(known, weight) - 1), min(bisect_left(known, weight), len(known) - 1)
+        return max(self.efforts[at][1] for at in around)
+
     def looking(self, effort: int) -> "Ann":
-        """The same index, which looks so far from now on."""
+        """The same index, which looks so far from now on, at every weight."""
         if self.kind == "ivf":
             self.index.nprobe = effort
         else:
             _graph(self.index).hnsw.efSearch = effort
-        return self
+        return replace(self, efforts=())
+
+    def reaching(self, efforts: Sequence[tuple[float, int]]) -> "Ann":
+        """The same index, which looks so far at these weights from now on."""
+        rising = tuple(sorted((float(weight), int(effort)) for weight, effort in efforts))
+        return replace(self.looking(max(effort for _, effort in rising)), efforts=rising)
 
 
 def search(
@@ -102,7 +121,7 @@ def search(
     A query to which the index names fewer than there are, as its filter shuts the places it looked at, is asked exactly.
     """
     left = len(vectors.ids) if allowed is None else int(np.count_nonzero(allowed))
-    if ann is None or (allowed is not None and left <= exact_left):
+    if ann is None or (allowed is not None and left * width_of(vectors) <= exact_left):
         return exact(vectors, shape_queries, color_queries, weight, k, allowed)
     _refuse_another(ann, vectors)
     asked = asking(shape_queries, color_queries, weight)
@@ -126,7 +145,10 @@ def _named(
     both = np.zeros((len(asked.shape), ann.index.d), np.float32)
     _fill(both, np.float32(1 - asked.weight) * asked.shape, np.float32(asked.weight) * asked.color)
     wanted = min(max(CANDIDATES * k, FEWEST), left)
-    selector, effort = _selector(ann, vectors, allowed), math.ceil(ann.effort * len(vectors.ids) / left)
+    selector, effort = (
+        _selector(ann, vectors, allowed),
+        math.ceil(ann.effort_at(asked.weight) * len(vectors.ids) / left),
+    )
     if ann.kind == "ivf":
         told = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, ann.index.nlist))
         named = _asked_of(ann.index, both, wanted, told)
@@ -258,7 +280,7 @@ def write(ann: Ann, path: Path) -> None:
 
 
 def read(path: Path) -> Ann:
-    """What `write` wrote, with how far it looks. Lists stay on the disk, and what is asked of them comes into memory."""
+    """What `write` wrote, with how far it looks at most. Lists stay on the disk; what is asked of them comes into memory."""
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
     except RuntimeError as wrong:
@@ -287,10 +309,11 @@ def changed(
     left = ann.gone + len(gone) if ann.kind == "hnsw" else 0
     if left > WORN * ann.index.ntotal:
         tell("too many of the graph are gone: it is built anew")
-        return build(vectors_now, ann.kind, seed=seed, tell=tell).looking(ann.effort)
-    index = _without(ann, gone)
-    _add(index, vectors_now, new, tell)
-    return Ann(kind=ann.kind, index=index, gone=left).looking(ann.effort)
+        anew = build(vectors_now, ann.kind, seed=seed, tell=tell)
+    else:
+        anew = Ann(kind=ann.kind, index=_without(ann, gone), gone=left)
+        _add(anew.index, vectors_now, new, tell)
+    return replace(anew.looking(ann.effort), efforts=ann.efforts)
 
 
 def difference(before: Vectors, now: Vectors) -> tuple[np.ndarray, np.ndarray]:

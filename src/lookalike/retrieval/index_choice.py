@@ -19,9 +19,9 @@ from lookalike.retrieval.scan import BLOCK, Found, Vectors, exact, widened
 from lookalike.retrieval.search import NOBODY
 from lookalike.settings import ConfigError
 
-EXACT_ROWS = 200_000  # so many are compared with one query in about 50 ms a core
+EXACT_NUMBERS = 120_000_000  # of all vectors: 200,000 of 256 + 335 are compared with one query in about 50 ms
 K = 10
-WEIGHTS = (0.0, 0.2, 0.5, 1.0)
+WEIGHTS = (0.0, 0.2, 0.5, 0.8, 1.0)  # of color; an index of both may have to look much further for color alone
 FILTERS = {"none": 1.0, "any 1 %": 0.01, "any 10 %": 0.1, "alike 10 %": 0.1}  # the share that each leaves
 QUESTIONS = 200
 MOVED = 0.5  # how far a question lies from its picture; both parts then have a cosine of about 0.89 with it
@@ -75,19 +75,19 @@ def choose(
     recall: float = 0.99,
     seed: int,
     tell: Tell,
-    exact_rows: int = EXACT_ROWS,
+    exact_numbers: int = EXACT_NUMBERS,
     exact_left: int = EXACT_LEFT,
     megabytes: float = MEGABYTES,
     minutes: float = MINUTES,
 ) -> tuple[Ann | None, dict[str, Any]]:
     """The quickest index that finds `recall` of the exact nearest in every case; none where exact does, or none finds it.
 
-    kind: "auto" needs no index up to `exact_rows`, and above tries each kind; "exact", "ivf" or "hnsw" ask for that one.
-    The facts are plain data.
+    kind: "auto" needs no index up to `exact_numbers`, and above tries each kind; "exact", "ivf" or "hnsw" ask for that one.
+    The facts are plain data. exact_left: as `search` takes it.
     """
     if kind not in ("auto", "exact", *KINDS):
         raise ConfigError(f"kind={kind!r} cannot be built; give auto, exact, {' or '.join(KINDS)}")
-    rows = len(vectors.ids)
+    rows, exact_rows = len(vectors.ids), rows_of(exact_numbers, vectors)
     facts = {
         "rows": rows,
         "dimensions": [vectors.shape.shape[1], vectors.color.shape[1]],
@@ -97,7 +97,7 @@ def choose(
     asked = questions(vectors, seed)
     facts["exact_milliseconds"] = round(_milliseconds(vectors, None, asked, 0.5, None, TIMED_EXACT), 3) if rows else 0.0
     if kind == "exact" or not rows or (kind == "auto" and rows <= exact_rows):
-        why = "asked for" if kind == "exact" else f"all of up to {exact_rows:,} pictures are compared"
+        why = "asked for" if kind == "exact" else f"all of up to {exact_rows:,} such pictures are compared"
         return None, {**facts, **_none(why), "dropped": []}
     tell(f"comparing {len(asked.shape)} questions with all {rows:,} pictures, {len(WEIGHTS) * len(FILTERS)} times")
     task = Task(
@@ -112,6 +112,12 @@ def choose(
         tell=tell,
     )
     return _quickest([_tried(task, one) for one in (KINDS if kind == "auto" else (kind,))], facts)
+
+
+def rows_of(numbers: int, vectors: Vectors) -> int:
+    """How many pictures have so many numbers, in whole thousands where there are some."""
+    rows: int = numbers // (vectors.shape.shape[1] + vectors.color.shape[1])
+    return rows // 1000 * 1000 or rows
 
 
 def _none(why: str) -> dict[str, Any]:
@@ -146,9 +152,10 @@ def _tried(task: Task, kind: str) -> tuple[Ann | None, dict[str, Any]]:
     began = time.perf_counter()
     ann = build(task.vectors, kind, seed=task.seed, tell=task.tell)
     told["build_seconds"] = round(time.perf_counter() - began, 1)
-    reaches = raised(task, ann)
+    ann, reaches = raised(task, ann)
     told |= {
         "parameters": ann.parameters,
+        "efforts": [list(one) for one in ann.efforts],
         "measured": _measured(task.vectors, ann, task.asked, task.cases, task.exact_left),
     }
     if not reaches:
@@ -236,18 +243,31 @@ def _mask(name: str, share: float, alike: np.ndarray, random: np.random.Generato
     return allowed
 
 
-def raised(task: Task, ann: Ann) -> bool:
-    """Let an index look twice as far until it finds what is wanted in every case. Whether it does."""
-    effort, most = LEAST[ann.kind], ann.index.nlist if ann.kind == "ivf" else min(MOST_IN_VIEW, len(task.vectors.ids))
-    waiting = list(task.cases)
+def raised(task: Task, ann: Ann) -> tuple[Ann, bool]:
+    """An index that looks, at each weight, twice as far until it finds what is wanted with every filter; and whether it does."""
+    most = ann.index.nlist if ann.kind == "ivf" else min(MOST_IN_VIEW, len(task.vectors.ids))
+    efforts = []
+    for weight in WEIGHTS:
+        effort = _least(task, ann, [case for case in task.cases if case.weight == weight], most)
+        if effort is None:
+            return ann.looking(most), False
+        efforts.append((weight, effort))
+    return ann.reaching(efforts), True
+
+
+def _least(task: Task, ann: Ann, cases: Sequence[Case], most: int) -> int | None:
+    """How far one must look in these cases, all of one weight; None where that is never far enough."""
+    effort, waiting = LEAST[ann.kind], list(cases)
     while True:
-        ann.looking(min(effort, most))
-        shares = ((case, _recall(task.vectors, ann, task.asked, case, task.exact_left)) for case in waiting)
+        looking = ann.looking(min(effort, most))
+        shares = ((case, _recall(task.vectors, looking, task.asked, case, task.exact_left)) for case in waiting)
         missed = next((case for case, share in shares if share < task.recall), None)
-        said = "enough" if missed is None else f"too little at weight {missed.weight:g}, filter {missed.filtered}"
-        task.tell(f"{ann.kind} {ann.parameters}: {said}")
-        if missed is None or effort >= most:
-            return missed is None
+        said = "enough" if missed is None else f"too little with filter {missed.filtered}"
+        task.tell(f"{ann.kind} at weight {cases[0].weight:g} {looking.parameters}: {said}")
+        if missed is None:
+            return looking.effort
+        if effort >= most:
+            return None
         waiting.sort(key=lambda case: case is not missed)  # what failed is the first to fail again
         effort *= 2
 

@@ -10,6 +10,7 @@ count. Refusals are raised as `Refusal` on the way in and become problem+json in
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from lookalike.serving.line import (
     timed,
     too_large,
     turned_away,
+    whose,
 )
 from lookalike.serving.meters import Meters
 from lookalike.serving.refusal import (
@@ -261,10 +263,13 @@ class Impatient(H11Protocol):
 
     For `uvicorn.Config(http=Impatient)`. A request's headers are there in time. What follows them is in the layers' hands, a
     silence after an answer in those of uvicorn's timeout_keep_alive; but as a line is closed only when all that was written to it
-    went out, whoever reads too slowly is cut off here too.
+    went out, whoever reads too slowly is cut off here too. One address has half of the lines at most, but for a proxy's: where
+    the word of one is taken, all lines are its own.
     """
 
     most = 512  # lines at a time; the next one is told to come back
+    each = 256  # of one address
+    whose = ""
     seconds = 10.0  # for headers
     breath = 20.0  # seconds in which READ bytes of an answer are taken
     _cut: asyncio.TimerHandle | None = None
@@ -273,8 +278,12 @@ class Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait, if there is room."""
         super().connection_made(transport)
+        # asyncio does so for sockets that say they are TCP, which one that is handed over does not: each answer on a line that
+        # is kept open would wait 40 ms until the client says that it has the headers
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch(0, None)
-        if len(self.connections) > self.most:
+        self.whose = whose(self.client)
+        if self._is_one_too_many():
             self._say(HTTPStatus.SERVICE_UNAVAILABLE, "the server has as many connections as it takes; try again soon")
             self.transport.close()
         else:
@@ -300,6 +309,12 @@ class Impatient(H11Protocol):
         if self._seen is not None:
             self._seen.cancel()
         super().connection_lost(exc)
+
+    def _is_one_too_many(self) -> bool:
+        if len(self.connections) > self.most:
+            return True
+        alike = (isinstance(one, Impatient) and one.whose == self.whose for one in self.connections)
+        return not self.config.proxy_headers and sum(alike) > self.each
 
     def _say(self, status: HTTPStatus, detail: str) -> None:
         name = secrets.token_hex(8)

@@ -96,7 +96,7 @@ def read(app: App, door: Door, seconds: float, most: Callable[[Scope], int]) -> 
     """The app gets a body that has come whole, in time, and is not too large; so nobody works while a slow client sends."""
 
     async def layer(scope: Scope, receive: Receive, send: Send) -> None:
-        counted = door.sending(_address(scope)) if sends(scope) else nullcontext(_taken_nowhere)
+        counted = door.sending(whose(scope.get("client"))) if sends(scope) else nullcontext(_taken_nowhere)
         try:
             with counted as take:
                 async with asyncio.timeout(seconds):
@@ -117,9 +117,9 @@ def _taken_nowhere(size: int) -> None:
     """A request without a body needs no room."""
 
 
-def _address(scope: Scope) -> str:
-    """Whose request it is: of IPv6 the network, as one machine has as many addresses there as it likes."""
-    host = str((scope.get("client") or ("",))[0])
+def whose(client: tuple[str, int] | None) -> str:
+    """Who asks: of IPv6 the network, as one machine has as many addresses there as it likes."""
+    host = str((client or ("",))[0])
     try:
         six = IPv6Address(host.partition("%")[0])
     except ValueError:

@@ -33,6 +33,10 @@ class Served:
         """How many connections it holds."""
         return len(self._server.server_state.connections)
 
+    def sockets(self):
+        """Those of the connections that it holds."""
+        return [one.transport.get_extra_info("socket") for one in self._server.server_state.connections]
+
     def say(self, words, *more):
         """Say these words, and then more of them; all that was answered until the server hung up."""
         with self.line() as line:
@@ -69,10 +73,12 @@ def serve():
     """`serve(app, at_once=1, ...)` answers a `Served`; all of them are stopped at the end."""
     running = []
 
-    def begin(app, **rules):
+    def begin(app, *, proxied=False, **rules):
         meters = Meters()
         behind = guarded(app, Rules(**{**ROOMY, **rules}), meters)
-        config = uvicorn.Config(behind, http=Impatient, ws="none", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            behind, http=Impatient, ws="none", log_config=None, access_log=False, proxy_headers=proxied
+        )
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

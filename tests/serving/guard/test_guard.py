@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 import threading
 import time
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.serving.guard import HEADERS, Impatient, Rules, guarded
-from lookalike.serving.line import SENDERS, Door, _address
+from lookalike.serving.line import SENDERS, Door, whose
 from lookalike.serving.meters import Meters
 from lookalike.serving.refusal import Refusal
 
@@ -375,6 +376,36 @@ def test_more_lines_than_may_be_are_told_so_and_one_that_ends_makes_room(serve, 
         assert status(served.get("/healthz")) == 200
 
 
+def test_an_answer_does_not_wait_until_the_client_has_its_headers(serve, until):
+    served = serve(Shop().app)
+    with served.line() as line:
+        until(lambda: served.lines() == 1)
+        assert served.sockets()[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(hear(line)) == 200
+
+
+def test_one_address_does_not_get_all_lines(serve, monkeypatch, until):
+    monkeypatch.setattr(Impatient, "each", 1)
+    served = serve(Shop().app)
+    with served.line():
+        until(lambda: served.lines() == 1)
+        assert status(served.say(b"")) == 503
+        with served.line(source="127.0.0.2") as other:
+            other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status(hear(other)) == 200
+    until(lambda: served.lines() == 0)
+    assert status(served.get("/healthz")) == 200
+
+
+def test_a_proxy_whose_word_is_taken_gets_all_lines(serve, monkeypatch, until):
+    monkeypatch.setattr(Impatient, "each", 1)
+    served = serve(Shop().app, proxied=True)
+    with served.line():
+        until(lambda: served.lines() == 1)
+        assert status(served.get("/healthz")) == 200
+
+
 def test_headers_that_came_in_time_give_their_body_and_their_answer_the_time_they_have(serve, monkeypatch):
     monkeypatch.setattr(Impatient, "seconds", 0.3)
     shop = Shop(held=True)
@@ -535,7 +566,7 @@ def test_of_the_room_for_bodies_one_address_has_half_and_gets_it_back():
     ],
 )
 def test_whose_body_it_is_is_told_by_address_and_of_ipv6_by_network(one, other, are_one):
-    assert (_address({"client": (one, 1)}) == _address({"client": (other, 2)})) == are_one
+    assert (whose((one, 1)) == whose((other, 2))) == are_one
 
 
 def test_who_hangs_up_gives_the_place_away_waiting_or_worked_on(serve, until):

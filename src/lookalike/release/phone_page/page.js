@@ -20,6 +20,8 @@ async function open() {
   const { size } = state.bundle.manifest.preprocessing;
   await looked(state.bundle, new Uint8Array(size * size * 3).fill(255)); // the first run makes ready what others use
   const { catalog, products } = state.bundle.manifest;
+  part("dial").valueAsNumber = state.bundle.manifest["color weight"]; // what its figures were measured with
+  show();
   say(`${products.toLocaleString()} products of ${catalog}, ${megabytes(bytes)}. From here on this page asks for nothing.`);
   part("photo").disabled = false;
 }
