@@ -109,7 +109,7 @@ def test_only_the_line_that_is_better_than_every_other_is_bold():
     entries = [entry("top", 20, learns=False), entry("mid", 6, learns=False), entry("low", 5, learns=False)]
     bold = [line for line in leaderboard.markdown(compare(entries)).splitlines() if "**" in line]
     assert len(bold) == 1
-    assert bold[0].startswith("| **1** | **top** | **1** | **1.000 (1.000 to 1.000)** |")
+    assert bold[0].startswith("| **1** | **top** | **1** | **1.000 (0.832 to 1.000)** |")
     assert "**" not in leaderboard.markdown(compare(entries[1:]))
 
 

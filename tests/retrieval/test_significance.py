@@ -20,8 +20,22 @@ def hits(seeds, queries=120, *, chance=0.6, of=0):
 THREES = np.arange(120) // 3  # 40 clusters of three queries
 
 
-def test_a_mean_of_equal_values_has_no_width():
-    assert interval(np.ones(10), np.arange(10)) == (1.0, 1.0)
+@pytest.mark.parametrize("clusters", [1, 2, 10, 60])
+def test_of_shares_that_all_succeed_or_all_fail_each_other_product_could_be_the_first_that_does_not(clusters):
+    queries, cluster = 3 * clusters, np.arange(3 * clusters) // 3
+    exact = stats.binomtest(clusters, clusters).proportion_ci(method="exact")
+    assert interval(np.ones(queries), cluster) == pytest.approx((exact.low, 1.0))
+    assert interval(np.zeros(queries), cluster) == pytest.approx((0.0, 1 - exact.low))
+    assert over_seeds([np.ones((2, queries))], cluster) == [pytest.approx((exact.low, 1.0))]
+
+
+def test_of_sixty_that_all_succeed_the_share_may_be_as_low_as_0_940():
+    assert interval(np.ones(60), np.arange(60)) == (pytest.approx(0.9404, abs=1e-4), 1.0)  # 0.9404^60 = 0.025
+
+
+def test_a_mean_of_equal_values_that_are_no_shares_has_no_width():
+    assert interval(np.ones(10), np.arange(10), shares=False) == (1.0, 1.0)
+    assert interval(np.full(10, 0.5), np.arange(10)) == (0.5, 0.5)
 
 
 def test_nothing_has_no_interval():

@@ -207,7 +207,7 @@ def _judged(settings: Evaluate, subject: Subject, dataset: DataSet, protocol: Pr
     rules = {
         "agrees": "the head is nearer to close than to far; as near to both is no agreement",
         "a product": "stands for all its pictures: the mean of their similarities",
-        "intervals": "95 %, percentile bootstrap over heads, 2000 draws",
+        "intervals": "95 %, percentile bootstrap over heads, 2000 draws; all 0 or all 1: Clopper-Pearson",
         **{name: protocol.told()[name] for name in ("split", "similarity", "color_weight")},
     }
     told = {"agreement": found.told(), "judgements": settings.judgements, "rules": rules}

@@ -321,7 +321,8 @@ def markdown(compared: Comparison, notes: Sequence[str] = ()) -> str:
 
 
 READING: Final = (
-    "Intervals are 95 %, by bootstrap over whole products (or styles), whose pictures succeed and fail together.",
+    "Intervals are 95 %, by bootstrap over whole products (or styles), whose pictures succeed and fail together; where all "
+    "succeed or all fail, by Clopper and Pearson.",
     "A difference is taken query by query on the same queries; its p says how often chance alone would make one so large, "
     "with signs flipped product by product, and the seeds' spread added where there are several: from three entries on no "
     "entry's counts for less than that of all together.",

@@ -9,7 +9,7 @@ from lookalike.retrieval.evaluation import Figure
 from lookalike.retrieval.significance import interval
 
 
-def figure(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) -> Figure:
-    """The mean of values (Q,) and its 95 % interval by bootstrap over clusters (Q,)."""
-    low, high = interval(values.astype(float), clusters, seed=seed)
+def figure(values: np.ndarray, clusters: np.ndarray, *, shares: bool = True, seed: int = 0) -> Figure:
+    """The mean of values (Q,) and its 95 % interval over clusters (Q,), as `intervals` finds it."""
+    low, high = interval(values.astype(float), clusters, shares=shares, seed=seed)
     return Figure(value=float(values.mean()), low=low, high=high, queries=len(values))

@@ -33,7 +33,7 @@ def moved(before: np.ndarray, after: np.ndarray, clusters: np.ndarray | None = N
     """The mean cosine of each picture with itself after a change. before, after (N, D) unit, clusters (N,) or each its own."""
     _refuse_unequal(before, after)
     cosines = np.einsum("nd,nd->n", before, after)
-    return figure(cosines, np.arange(len(cosines)) if clusters is None else clusters, seed=seed)
+    return figure(cosines, np.arange(len(cosines)) if clusters is None else clusters, shares=False, seed=seed)
 
 
 def reliance(
@@ -59,7 +59,7 @@ def reliance(
                 change=change,
                 cosine=moved(before, vectors, table[protocol.cluster].to_numpy(), seed=seed),
                 recall=figure(values, clusters, seed=seed),
-                fall=figure(values - untouched, clusters, seed=seed),
+                fall=figure(values - untouched, clusters, shares=False, seed=seed),
             )
         )
     return tuple(found)

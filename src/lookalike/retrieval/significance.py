@@ -34,13 +34,17 @@ class Difference:
         return Difference(value=-self.value, low=-self.high, high=-self.low, p=self.p, seeds=self.seeds[::-1])
 
 
-def interval(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
+def interval(
+    values: np.ndarray, clusters: np.ndarray, *, shares: bool = True, seed: int = 0, draws: int = DRAWS
+) -> tuple[float, float]:
     """The 95 % interval of one mean, as `intervals` finds it. values, clusters (Q,) -> (low, high)."""
-    low, high = intervals(values[:, None], clusters, seed=seed, draws=draws)[0]
+    low, high = intervals(values[:, None], clusters, shares=shares, seed=seed, draws=draws)[0]
     return float(low), float(high)
 
 
-def intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
+def intervals(
+    values: np.ndarray, clusters: np.ndarray, *, shares: bool = True, seed: int = 0, draws: int = DRAWS
+) -> np.ndarray:
     """The 95 % interval of the mean of each column, by percentile bootstrap over clusters.
 
     Whole clusters are drawn again, because the pictures of one product fail and succeed together: drawing queries one by one
@@ -48,13 +52,27 @@ def intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, draws:
 
         sum over c of  w_c x (sum of the values of c)  /  sum over c of  w_c x (queries of c)
 
-    All columns share the draws, so a column's interval does not depend on its company. values (Q, M), clusters (Q,) ->
-    (M, 2) low and high; nan where there is nothing.
+    All columns share the draws, so a column's interval does not depend on its company. Of sixty that all succeed every draw
+    says 1, as if no other could fail: so where shares are all 0 or all 1, the interval is that of Clopper and Pearson over
+    clusters. shares: whether values lie from 0 to 1 by their nature. values (Q, M), clusters (Q,) -> (M, 2) low and high;
+    nan where there is nothing.
     """
     if not len(values):
         return np.full((values.shape[1], 2), np.nan)
     ends: np.ndarray = np.quantile(_drawn_means(values, clusters, draws, seed), ENDS, axis=0).T
-    return ends
+    return _unanimous(ends, values, clusters) if shares else ends
+
+
+def _unanimous(ends: np.ndarray, values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """The ends (M, 2), wider where a column of values (Q, M) is all 0 or all 1.
+
+    Of a share p, C clusters all succeed with p^C; the least p that makes that no rarer than 2.5 % is 0.025^(1 / C).
+    """
+    least = ENDS[0] ** (1 / len(np.unique(clusters)))
+    held = ends.copy()
+    held[(values == 1).all(0), 0] = least
+    held[(values == 0).all(0), 1] = 1 - least
+    return held
 
 
 def over_seeds(
@@ -67,8 +85,10 @@ def over_seeds(
     """
     errors = np.sqrt([_variance(run) / len(run) for run in runs])
     freedom = np.array([max(1, len(run) - 1) for run in runs])
-    means = _drawn_means(_over_queries(runs), clusters, draws, seed) + _luck(errors, freedom, seed, ALONE)(draws)
-    return [(float(low), float(high)) for low, high in np.quantile(means, ENDS, axis=0).T]
+    values = _over_queries(runs)
+    means = _drawn_means(values, clusters, draws, seed) + _luck(errors, freedom, seed, ALONE)(draws)
+    ends = _unanimous(np.quantile(means, ENDS, axis=0).T, values, clusters)
+    return [(float(low), float(high)) for low, high in ends]
 
 
 def paired(
