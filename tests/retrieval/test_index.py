@@ -197,20 +197,23 @@ def test_an_index_that_looks_nearby_gives_exact_scores_to_whom_it_names(vectors,
 
 
 def test_between_two_known_weights_it_looks_as_far_as_the_one_that_needs_more(ann):
-    told = ann.reaching([(1.0, 9), (0.2, 5), (0.5, 3)])
+    told = ann.reaching([(1.0, 9, 12), (0.2, 5, 6), (0.5, 3, 8)])
     weights = (0, 0.2, 0.3, 0.5, 0.6, 1, 1.2)
-    assert [told.effort_at(weight) for weight in weights] == [5, 5, 5, 3, 9, 9, 9]
-    assert told.effort == 9  # in the file, for who knows of no weights
-    assert [ann.looking(4).effort_at(weight) for weight in weights] == [4] * len(weights)
+    assert [told.effort_at(weight, filtered=False) for weight in weights] == [5, 5, 5, 3, 9, 9, 9]
+    assert [told.effort_at(weight, filtered=True) for weight in weights] == [6, 6, 8, 8, 12, 12, 12]
+    assert told.effort == 12  # in the file, for who knows of no weights
+    assert [ann.looking(4).effort_at(weight, filtered=True) for weight in weights] == [4] * len(weights)
 
 
 def test_it_looks_as_far_as_the_weight_that_is_asked_for_needs(vectors, ann):
     asked, all_there_is = asking(vectors, 100), everywhere(ann).effort
-    told = ann.reaching([(0.0, 1), (0.5, 1), (1.0, all_there_is)])
+    told = ann.reaching([(0.0, 1, all_there_is), (0.5, 1, all_there_is), (1.0, all_there_is, 1)])
     assert_brute(search(vectors, told, *asked, 1.0, 5), vectors, *asked, 1.0, 5)
     near = search(vectors, told, *asked, 0.2, 5).scores
     assert near.sum() < exact(vectors, *asked, 0.2, 5).scores.sum()
     np.testing.assert_array_equal(near, search(vectors, ann.looking(1), *asked, 0.2, 5).scores)
+    allowed = np.arange(ROWS) % 2 == 0
+    assert_brute(search(vectors, told, *asked, 0.2, 5, allowed, exact_left=0), vectors, *asked, 0.2, 5, allowed)
 
 
 def test_the_fewer_a_filter_leaves_the_further_the_index_looks(vectors, ann):
@@ -321,8 +324,8 @@ def test_a_changed_index_answers_as_one_that_is_built_of_the_new_catalog(vectors
         ann = read(tmp_path / "search.faiss")
     now, asked = next_week(vectors), asking(vectors, 40)
     before = search(vectors, ann.looking(7), *asked, 0.2, 10).ids
-    told = changed(ann.reaching([(0.0, 3), (1.0, 7)]), vectors, now)
-    assert (told.effort, told.effort_at(0)) == (7, 3)
+    told = changed(ann.reaching([(0.0, 3, 5), (1.0, 7, 7)]), vectors, now)
+    assert (told.effort, told.effort_at(0, filtered=False), told.effort_at(0, filtered=True)) == (7, 3, 5)
     allowed = np.arange(len(now.ids)) % 2 == 0 if filtered else None
     found = search(now, everywhere(told), *asked, 0.2, 10, allowed, exact_left=0)
     assert_brute(found, now, *asked, 0.2, 10, allowed)

@@ -10,7 +10,7 @@ compared once more, with the vectors themselves.
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,9 @@ WORN = 0.2  # share of the graph that may be gone before it is built anew
 DENSE = 16  # ids up to so many times the rows are marked by a bit each
 
 
+Effort = tuple[float, int, int]  # a weight of color; how far a query looks there without a filter, and with one
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ann:
     """An index over a catalog: lists of alike pictures ("ivf"), or a graph of them ("hnsw").
@@ -66,9 +69,7 @@ class Ann:
     index: Any  # faiss.IndexIVFScalarQuantizer, or faiss.IndexIDMap round a faiss.IndexHNSWSQ
     gone: int = 0  # slots of a graph whose pictures are gone
     measured: dict[str, Any] = field(default_factory=dict)  # by index_choice; empty where it was not measured as it is
-    efforts: tuple[
-        tuple[float, int], ...
-    ] = ()  # at some weights of color, rising, how far a query looks; none: `effort`
+    efforts: tuple[Effort, ...] = ()  # weights rising; none: `effort` at each
 
     @property
     def effort(self) -> int:
@@ -83,13 +84,14 @@ class Ann:
         hnsw = _graph(self.index).hnsw
         return {"M": hnsw.nb_neighbors(1), "efConstruction": hnsw.efConstruction, "efSearch": self.effort}
 
-    def effort_at(self, weight: float) -> int:
+    def effort_at(self, weight: float, *, filtered: bool) -> int:
         """How far a query looks at a weight of color: between two that are known, as far as at the one that needs more."""
         if not self.efforts:
             return self.effort
-        known = [one for one, _ in self.efforts]
+        known = [one for one, *_ in self.efforts]
         around = max(0, bisect_right(known, weight) - 1), min(bisect_left(known, weight), len(known) - 1)
-        return max(self.efforts[at][1] for at in around)
+        near = [self.efforts[at] for at in around]
+        return max(through if filtered else free for _, free, through in near)
 
     def looking(self, effort: int) -> "Ann":
         """The same index, which looks so far from now on, at every weight."""
@@ -99,10 +101,10 @@ class Ann:
             _graph(self.index).hnsw.efSearch = effort
         return replace(self, efforts=())
 
-    def reaching(self, efforts: Sequence[tuple[float, int]]) -> "Ann":
+    def reaching(self, efforts: Iterable[Effort]) -> "Ann":
         """The same index, which looks so far at these weights from now on."""
-        rising = tuple(sorted((float(weight), int(effort)) for weight, effort in efforts))
-        return replace(self.looking(max(effort for _, effort in rising)), efforts=rising)
+        rising = tuple(sorted((float(weight), int(free), int(filtered)) for weight, free, filtered in efforts))
+        return replace(self.looking(max(max(far) for _, *far in rising)), efforts=rising)
 
 
 def search(
@@ -145,10 +147,8 @@ def _named(
     both = np.zeros((len(asked.shape), ann.index.d), np.float32)
     _fill(both, np.float32(1 - asked.weight) * asked.shape, np.float32(asked.weight) * asked.color)
     wanted = min(max(CANDIDATES * k, FEWEST), left)
-    selector, effort = (
-        _selector(ann, vectors, allowed),
-        math.ceil(ann.effort_at(asked.weight) * len(vectors.ids) / left),
-    )
+    selector, effort = _selector(ann, vectors, allowed), ann.effort_at(asked.weight, filtered=allowed is not None)
+    effort = math.ceil(effort * len(vectors.ids) / left)
     if ann.kind == "ivf":
         told = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, ann.index.nlist))
         named = _asked_of(ann.index, both, wanted, told)

@@ -244,14 +244,21 @@ def _mask(name: str, share: float, alike: np.ndarray, random: np.random.Generato
 
 
 def raised(task: Task, ann: Ann) -> tuple[Ann, bool]:
-    """An index that looks, at each weight, twice as far until it finds what is wanted with every filter; and whether it does."""
+    """An index that looks twice as far until it finds what is wanted; and whether it does.
+
+    At each weight, without a filter and with each: what a filter lets through may lie far from the question.
+    """
     most = ann.index.nlist if ann.kind == "ivf" else min(MOST_IN_VIEW, len(task.vectors.ids))
     efforts = []
     for weight in WEIGHTS:
-        effort = _least(task, ann, [case for case in task.cases if case.weight == weight], most)
-        if effort is None:
+        cases = [case for case in task.cases if case.weight == weight]
+        free = _least(task, ann, [case for case in cases if case.allowed is None], most)
+        if free is None:
             return ann.looking(most), False
-        efforts.append((weight, effort))
+        filtered = _least(task, ann, [case for case in cases if case.allowed is not None], most)
+        if filtered is None:
+            return ann.looking(most), False
+        efforts.append((weight, free, max(free, filtered)))  # a filter may let nearly all through
     return ann.reaching(efforts), True
 
 
