@@ -12,7 +12,7 @@ import pytest
 from lookalike import files
 from lookalike.catalog.images import decode
 from lookalike.cli import index as verb
-from lookalike.release import bundle, registry
+from lookalike.release import bundle, phone, registry
 from lookalike.release.looking import square
 from lookalike.release.opened import identity, open_release
 from lookalike.release.shelf import id_of, open_shelf
@@ -187,6 +187,7 @@ def test_a_phone_bundle_is_near_to_the_catalog_and_says_how_near(pocketed):
     assert near["cosine"]["mean"] > 0.99
     assert near["pictures"] > 12
     assert f"cosine {near['cosine']['mean']:.4f}" in said
+    assert str(phone.PAGE / "README.md") in said
     assert told["products"] == pl.read_parquet(release.folder / "index" / "products.parquet").height
     assert told["of the 10 nearest"] > 0.9
     assert (here / "model.onnx").stat().st_size < 0.6 * (release.folder / "model" / "float32.onnx").stat().st_size

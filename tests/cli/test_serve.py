@@ -129,6 +129,7 @@ def test_a_crop_is_what_the_network_sees(open_box):
 def test_no_torch_is_loaded_and_the_vectors_are_mapped_not_read(open_box, indexed):
     maps = Path(f"/proc/{open_box.process.pid}/maps").read_text()
     assert "libtorch" not in maps
+    assert "/scipy/" not in maps
     assert "shape.npy" in maps
 
 

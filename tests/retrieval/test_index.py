@@ -216,6 +216,20 @@ def test_it_looks_as_far_as_the_weight_that_is_asked_for_needs(vectors, ann):
     assert_brute(search(vectors, told, *asked, 0.2, 5, allowed, exact_left=0), vectors, *asked, 0.2, 5, allowed)
 
 
+@pytest.mark.parametrize(
+    "efforts", [[], [(0, 0, 8)], [(0, 8, 0)], [(-0.1, 8, 8)], [(float("nan"), 8, 8)], [(1.5, 8, 8)]]
+)
+def test_efforts_that_cannot_be_are_refused(ann, efforts):
+    with pytest.raises(DataError, match="give weights from 0 to 1, and 1 or more each; index the catalog again"):
+        ann.reaching(efforts)
+
+
+def test_the_more_are_wanted_the_further_the_index_looks(vectors, ann):
+    asked, fourth = asking(vectors, 100), everywhere(ann).effort // 4
+    found = search(vectors, ann.looking(fourth), *asked, 0.2, 100)  # four times as many as an effort is chosen for
+    assert_brute(found, vectors, *asked, 0.2, 100)
+
+
 def test_the_fewer_a_filter_leaves_the_further_the_index_looks(vectors, ann):
     asked, allowed = asking(vectors, 100), np.random.default_rng(3).random(ROWS) < 0.05
     twentieth = everywhere(ann).effort // 16

@@ -77,9 +77,10 @@ def test_the_facts_are_plain_and_name_every_weight_and_filter(vectors, chosen):
     assert {(line["weight"], line["filter"], line["rows"]) for line in lines} == {
         (weight, name, rows)
         for weight in (0.0, 0.2, 0.5, 0.8, 1.0)
-        for name, rows in (("none", 1600), ("any 1 %", 16), ("any 10 %", 160), ("alike 10 %", 160))
+        for name, rows in (("none", 1600), ("any 1 %", 16), ("any 10 %", 160), ("alike 10 %", 160), ("alike 50 %", 800))
     }
-    assert all(line["recall@10"] >= 0.95 and line["milliseconds"] > 0 for line in lines)
+    assert all(line["recall@10"] >= 0.95 and line["recall@100"] >= 0.95 and line["milliseconds"] > 0 for line in lines)
+    assert all(line["recall@10 ci95"][0] <= line["recall@10"] <= line["recall@10 ci95"][1] for line in lines)
     assert facts["parameters"] == ann.parameters
     assert (facts["kind"], facts["wanted"], facts["dropped"]) == (ann.kind, 0.95, [])
     assert ann.measured["measured"] == lines

@@ -198,7 +198,7 @@ def _judged(settings: Evaluate, subject: Subject, dataset: DataSet, protocol: Pr
     show.facts(
         f"{subject.name} on {dataset.label}, {settings.split}: does it judge as people do?",
         {
-            "agreement": f"{found.value:.3f} (95 % interval {found.low:.3f} to {found.high:.3f}, bootstrap over heads)",
+            "agreement": f"{found.value:.3f} (95 % interval {found.low:.3f} to {found.high:.3f} over heads)",
             "judgements": f"{found.scored} scored, of {found.heads} different heads; {found.ties} ties count as no agreement",
             "not scored": f"{found.unknown} name a picture or product that this split of the data set lacks",
         },

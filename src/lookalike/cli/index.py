@@ -27,7 +27,7 @@ from lookalike.release.opened import Release, open_release
 from lookalike.release.shelf import Shelf, open_shelf, ordered
 from lookalike.retrieval import index
 from lookalike.retrieval.index import Ann
-from lookalike.retrieval.index_choice import EXACT_NUMBERS, K, choose, measure, megabytes_of, rows_of
+from lookalike.retrieval.index_choice import EXACT_NUMBERS, choose, measure, megabytes_of, reaches, rows_of
 from lookalike.retrieval.scan import Vectors
 from lookalike.settings import ConfigError, DataError, Index
 
@@ -207,7 +207,7 @@ def _index(settings: Index, before: Shelf | None, now: Vectors) -> tuple[Ann | N
     large = len(now.ids) > rows_of(EXACT_NUMBERS, now) or settings.kind != "auto"
     if before and before.ann and large and settings.kind in ("auto", before.ann.kind):
         ann, facts = _changed(settings, before, before.ann, now)
-        if min(line[f"recall@{K}"] for line in facts["measured"]) >= settings.recall:
+        if reaches(facts["measured"], settings.recall):
             return ann, facts
         _tell("the index that was there finds too little by now, and is built anew")
     return choose(now, kind=settings.kind, recall=settings.recall, seed=settings.seed, tell=_tell)

@@ -73,7 +73,7 @@ def evaluation(title: str, measured: "Evaluation") -> None:
     out.print(
         f"  {measured.queries} queries with a twin by {protocol.match} among {measured.gallery} pictures; "
         f"{measured.no_twin} more have none and are not scored.\n"
-        f"  Intervals: bootstrap over {protocol.cluster}s. Of each query its own {protocol.left_out} is left out.\n"
+        f"  Intervals: {protocol.told()['intervals']}.\n  Of each query its own {protocol.left_out} is left out.\n"
     )
     slices = [
         (f"{column}: {value}", figures["recall@1"].queries, _value(figures["recall@1"]), _interval(figures["recall@1"]))

@@ -40,6 +40,7 @@ faiss: Any = untyped  # its own types leave out half of what it takes
 KINDS = ("ivf", "hnsw")
 CANDIDATES = 4  # times k are compared once more, FEWEST at least: rough products put a few in the wrong order
 FEWEST = 64
+NEAR = 25  # nearest, up to which a query looks as far as was chosen; to find more it looks further, in proportion
 EXACT_LEFT = (
     30_000_000  # numbers of the rows that a filter leaves: to compare them takes about 20 ms, to look far no less
 )
@@ -104,6 +105,10 @@ class Ann:
     def reaching(self, efforts: Iterable[Effort]) -> "Ann":
         """The same index, which looks so far at these weights from now on."""
         rising = tuple(sorted((float(weight), int(free), int(filtered)) for weight, free, filtered in efforts))
+        if not rising or not all(0 <= weight <= 1 and min(far) >= 1 for weight, *far in rising):
+            raise DataError(
+                f"efforts={list(rising)}: give weights from 0 to 1, and 1 or more each; index the catalog again"
+            )
         return replace(self.looking(max(max(far) for _, *far in rising)), efforts=rising)
 
 
@@ -142,13 +147,14 @@ def _named(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whom the index names: queries and rows, pair by pair.
 
-    The fewer a filter leaves, the further it looks, so that it meets about as many of them as it does without a filter.
+    The fewer a filter leaves, the further it looks, so that it meets about as many of them as it does without a filter; and
+    the more are wanted, too.
     """
     both = np.zeros((len(asked.shape), ann.index.d), np.float32)
     _fill(both, np.float32(1 - asked.weight) * asked.shape, np.float32(asked.weight) * asked.color)
     wanted = min(max(CANDIDATES * k, FEWEST), left)
     selector, effort = _selector(ann, vectors, allowed), ann.effort_at(asked.weight, filtered=allowed is not None)
-    effort = math.ceil(effort * len(vectors.ids) / left)
+    effort = math.ceil(effort * len(vectors.ids) / left * max(1, k / NEAR))
     if ann.kind == "ivf":
         told = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, ann.index.nlist))
         named = _asked_of(ann.index, both, wanted, told)

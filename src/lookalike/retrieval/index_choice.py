@@ -8,7 +8,7 @@ few: any few, or those that look alike, as a category's do. An index must reach 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,13 @@ import numpy as np
 from lookalike.retrieval.index import EXACT_LEFT, KINDS, LINKS, Ann, build, lists, search, width_of
 from lookalike.retrieval.scan import BLOCK, Found, Vectors, exact, widened
 from lookalike.retrieval.search import NOBODY
+from lookalike.retrieval.significance import interval
 from lookalike.settings import ConfigError
 
 EXACT_NUMBERS = 120_000_000  # of all vectors: 200,000 of 256 + 335 are compared with one query in about 50 ms
-K = 10
+DEPTHS = (10, 100)  # nearest that are asked for: a first look, and some pages
 WEIGHTS = (0.0, 0.2, 0.5, 0.8, 1.0)  # of color; an index of both may have to look much further for color alone
-FILTERS = {"none": 1.0, "any 1 %": 0.01, "any 10 %": 0.1, "alike 10 %": 0.1}  # the share that each leaves
+FILTERS = {"none": 1.0, "any 1 %": 0.01, "any 10 %": 0.1, "alike 10 %": 0.1, "alike 50 %": 0.5}  # what each leaves
 QUESTIONS = 200
 MOVED = 0.5  # how far a question lies from its picture; both parts then have a cosine of about 0.89 with it
 TIMED = 20  # questions asked one by one, as a shopper asks
@@ -220,7 +221,7 @@ def cases_of(vectors: Vectors, asked: Questions, seed: int) -> list[Case]:
             weight=weight,
             filtered=name,
             allowed=allowed,
-            nearest=exact(vectors, asked.shape, asked.color, weight, K, allowed),
+            nearest=exact(vectors, asked.shape, asked.color, weight, max(DEPTHS), allowed),
         )
         for name, allowed in masks.items()
         for weight in WEIGHTS
@@ -267,7 +268,7 @@ def _least(task: Task, ann: Ann, cases: Sequence[Case], most: int) -> int | None
     effort, waiting = LEAST[ann.kind], list(cases)
     while True:
         looking = ann.looking(min(effort, most))
-        shares = ((case, _recall(task.vectors, looking, task.asked, case, task.exact_left)) for case in waiting)
+        shares = ((case, _least_recall(task, looking, case)) for case in waiting)
         missed = next((case for case, share in shares if share < task.recall), None)
         said = "enough" if missed is None else f"too little with filter {missed.filtered}"
         task.tell(f"{ann.kind} at weight {cases[0].weight:g} {looking.parameters}: {said}")
@@ -282,26 +283,37 @@ def _least(task: Task, ann: Ann, cases: Sequence[Case], most: int) -> int | None
 def _measured(
     vectors: Vectors, ann: Ann | None, asked: Questions, cases: Sequence[Case], exact_left: int
 ) -> list[dict[str, Any]]:
-    return [
-        {
-            "weight": case.weight,
-            "filter": case.filtered,
-            "rows": len(vectors.ids) if case.allowed is None else int(case.allowed.sum()),
-            f"recall@{K}": round(_recall(vectors, ann, asked, case, exact_left), 5),
-            "milliseconds": round(
-                _milliseconds(vectors, ann, asked, case.weight, case.allowed, TIMED, exact_left=exact_left), 3
-            ),
-        }
-        for case in cases
-    ]
+    lines = []
+    for case in cases:
+        line: dict[str, Any] = {"weight": case.weight, "filter": case.filtered}
+        line["rows"] = len(vectors.ids) if case.allowed is None else int(case.allowed.sum())
+        for depth in DEPTHS:
+            shares = _shares(vectors, ann, asked, case, depth, exact_left)
+            line[f"recall@{depth}"] = round(float(shares.mean()), 5)
+            line[f"recall@{depth} ci95"] = [round(end, 5) for end in interval(shares, np.arange(len(shares)))]
+        line["milliseconds"] = round(
+            _milliseconds(vectors, ann, asked, case.weight, case.allowed, TIMED, exact_left=exact_left), 3
+        )
+        lines.append(line)
+    return lines
 
 
-def _recall(vectors: Vectors, ann: Ann | None, asked: Questions, case: Case, exact_left: int) -> float:
-    """The share of the exact nearest that is found. One that ties with the last of them is as good as it."""
-    found = search(vectors, ann, asked.shape, asked.color, case.weight, K, case.allowed, exact_left=exact_left)
-    there = case.nearest.ids != NOBODY
-    last = np.where(there, case.nearest.scores, np.inf).min(1, keepdims=True)
-    return float((found.scores >= last).sum() / there.sum())
+def reaches(lines: Sequence[Mapping[str, Any]], recall: float) -> bool:
+    """Whether what was measured is as much as is wanted, in every case."""
+    return all(line[f"recall@{depth}"] >= recall for line in lines for depth in DEPTHS)
+
+
+def _least_recall(task: Task, ann: Ann, case: Case) -> float:
+    return min(float(_shares(task.vectors, ann, task.asked, case, depth, task.exact_left).mean()) for depth in DEPTHS)
+
+
+def _shares(vectors: Vectors, ann: Ann | None, asked: Questions, case: Case, depth: int, exact_left: int) -> np.ndarray:
+    """Of the exact nearest of each question the share that is found. One that ties with the last is as good as it. -> (Q,)"""
+    found = search(vectors, ann, asked.shape, asked.color, case.weight, depth, case.allowed, exact_left=exact_left)
+    there = case.nearest.ids[:, :depth] != NOBODY
+    last = np.where(there, case.nearest.scores[:, :depth], np.inf).min(1, keepdims=True)
+    shares: np.ndarray = (found.scores >= last).sum(1) / there.sum(1)
+    return shares
 
 
 def _milliseconds(
@@ -318,6 +330,6 @@ def _milliseconds(
     spent = []
     for one in (slice(at, at + 1) for at in range(min(count, len(asked.shape)))):
         began = time.perf_counter()
-        search(vectors, ann, asked.shape[one], asked.color[one], weight, K, allowed, exact_left=exact_left)
+        search(vectors, ann, asked.shape[one], asked.color[one], weight, DEPTHS[0], allowed, exact_left=exact_left)
         spent.append(time.perf_counter() - began)
     return 1000 * float(np.median(spent))

@@ -22,7 +22,7 @@ WHAT: Final = "a table of judgements with the columns head, close and far"
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """The share of judgements with which vectors agree, and its 95 % interval by bootstrap over heads."""
+    """The share of judgements with which vectors agree, and its 95 % interval over heads, as `intervals` finds it."""
 
     value: float
     low: float

@@ -21,6 +21,7 @@ from typing import Final
 
 import h11
 from starlette._utils import get_route_path  # the path as the router will see it: any other reading is a way past a key
+from uvicorn.middleware.proxy_headers import _TrustedHosts  # as it reads proxies= for whose word is taken
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from lookalike.serving.line import (
@@ -263,8 +264,8 @@ class Impatient(H11Protocol):
 
     For `uvicorn.Config(http=Impatient)`. A request's headers are there in time. What follows them is in the layers' hands, a
     silence after an answer in those of uvicorn's timeout_keep_alive; but as a line is closed only when all that was written to it
-    went out, whoever reads too slowly is cut off here too. One address has half of the lines at most, but for a proxy's: where
-    the word of one is taken, all lines are its own.
+    went out, whoever reads too slowly is cut off here too. One address has half of the lines at most, but for a proxy
+    whose word is taken.
     """
 
     most = 512  # lines at a time; the next one is told to come back
@@ -278,16 +279,17 @@ class Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait, if there is room."""
         super().connection_made(transport)
-        # asyncio does so for sockets that say they are TCP, which one that is handed over does not: each answer on a line that
-        # is kept open would wait 40 ms until the client says that it has the headers
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch(0, None)
         self.whose = whose(self.client)
-        if self._is_one_too_many():
-            self._say(HTTPStatus.SERVICE_UNAVAILABLE, "the server has as many connections as it takes; try again soon")
+        if why := self._is_one_too_many():
+            self._say(HTTPStatus.SERVICE_UNAVAILABLE, why)
             self.transport.close()
         else:
             self._wait()
+        # asyncio does so for sockets that say they are TCP, which one that is handed over does not: each answer on a line that
+        # is kept open would wait 40 ms until the client says that it has the headers
+        with suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
         """Go on waiting while headers are not whole; whatever trickles in does not begin the time anew."""
@@ -310,11 +312,18 @@ class Impatient(H11Protocol):
             self._seen.cancel()
         super().connection_lost(exc)
 
-    def _is_one_too_many(self) -> bool:
+    def _is_one_too_many(self) -> str:
+        """What is too much of it, "" where nothing is."""
         if len(self.connections) > self.most:
-            return True
-        alike = (isinstance(one, Impatient) and one.whose == self.whose for one in self.connections)
-        return not self.config.proxy_headers and sum(alike) > self.each
+            return "the server has as many connections as it takes; try again soon"
+        alike = sum(isinstance(one, Impatient) and one.whose == self.whose for one in self.connections)
+        if alike <= self.each or self._is_trusted():
+            return ""
+        return f"this address has {self.each} connections already; try again soon. A proxy that proxies= names may have more"
+
+    def _is_trusted(self) -> bool:
+        """Whether it is a proxy whose word is taken, and all lines are its own."""
+        return self.config.proxy_headers and (self.client or ("",))[0] in _TrustedHosts(self.config.forwarded_allow_ips)
 
     def _say(self, status: HTTPStatus, detail: str) -> None:
         name = secrets.token_hex(8)

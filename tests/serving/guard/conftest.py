@@ -73,11 +73,17 @@ def serve():
     """`serve(app, at_once=1, ...)` answers a `Served`; all of them are stopped at the end."""
     running = []
 
-    def begin(app, *, proxied=False, **rules):
+    def begin(app, *, proxies=(), **rules):
         meters = Meters()
         behind = guarded(app, Rules(**{**ROOMY, **rules}), meters)
         config = uvicorn.Config(
-            behind, http=Impatient, ws="none", log_config=None, access_log=False, proxy_headers=proxied
+            behind,
+            http=Impatient,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
         )
         server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))

@@ -398,12 +398,16 @@ def test_one_address_does_not_get_all_lines(serve, monkeypatch, until):
     assert status(served.get("/healthz")) == 200
 
 
-def test_a_proxy_whose_word_is_taken_gets_all_lines(serve, monkeypatch, until):
+def test_a_proxy_whose_word_is_taken_gets_all_lines_and_nobody_else_does(serve, monkeypatch, until):
     monkeypatch.setattr(Impatient, "each", 1)
-    served = serve(Shop().app, proxied=True)
-    with served.line():
-        until(lambda: served.lines() == 1)
+    served = serve(Shop().app, proxies=["127.0.0.0/31"])
+    with served.line(), served.line(source="127.0.0.2"):
+        until(lambda: served.lines() == 2)
         assert status(served.get("/healthz")) == 200
+        with served.line(source="127.0.0.2") as other:
+            answer = hear(other)
+    assert status(answer) == 503
+    assert "this address has 1 connections already" in told(answer)["detail"]
 
 
 def test_headers_that_came_in_time_give_their_body_and_their_answer_the_time_they_have(serve, monkeypatch):

@@ -10,7 +10,7 @@ const AT = "phone/";
 const SHOWN = 24;
 
 const part = (id) => document.getElementById(id);
-const state = { bundle: null, seen: null, asked: 0 };
+const state = { bundle: null, seen: null, asked: 0, turned: false };
 
 async function open() {
   runtime.env.wasm.numThreads = 1; // more need headers that a plain file server does not send
@@ -20,7 +20,7 @@ async function open() {
   const { size } = state.bundle.manifest.preprocessing;
   await looked(state.bundle, new Uint8Array(size * size * 3).fill(255)); // the first run makes ready what others use
   const { catalog, products } = state.bundle.manifest;
-  part("dial").valueAsNumber = state.bundle.manifest["color weight"]; // what its figures were measured with
+  if (!state.turned) part("dial").valueAsNumber = state.bundle.manifest["color weight"] ?? 0; // its figures were measured so
   show();
   say(`${products.toLocaleString()} products of ${catalog}, ${megabytes(bytes)}. From here on this page asks for nothing.`);
   part("photo").disabled = false;
@@ -108,6 +108,9 @@ part("photo").addEventListener("change", ({ target }) => {
   const [file] = target.files;
   if (file) busyWith((isLast) => take(file, isLast));
 });
-part("dial").addEventListener("input", show);
+part("dial").addEventListener("input", () => {
+  state.turned = true;
+  show();
+});
 show();
 busyWith(open);
