@@ -253,25 +253,26 @@ def raised(task: Task, ann: Ann) -> tuple[Ann, bool]:
     efforts = []
     for weight in WEIGHTS:
         cases = [case for case in task.cases if case.weight == weight]
-        free = _least(task, ann, [case for case in cases if case.allowed is None], most)
+        free = _least(task, ann, [case for case in cases if case.allowed is None], LEAST[ann.kind], most)
         if free is None:
             return ann.looking(most), False
-        filtered = _least(task, ann, [case for case in cases if case.allowed is not None], most)
+        # from there on, as a filter may let nearly all through
+        filtered = _least(task, ann, [case for case in cases if case.allowed is not None], free, most)
         if filtered is None:
             return ann.looking(most), False
-        efforts.append((weight, free, max(free, filtered)))  # a filter may let nearly all through
+        efforts.append((weight, free, filtered))
     return ann.reaching(efforts), True
 
 
-def _least(task: Task, ann: Ann, cases: Sequence[Case], most: int) -> int | None:
-    """How far one must look in these cases, all of one weight; None where that is never far enough."""
-    effort, waiting = LEAST[ann.kind], list(cases)
+def _least(task: Task, ann: Ann, cases: Sequence[Case], effort: int, most: int) -> int | None:
+    """How far, from an effort on, one must look in these cases, all of one weight; None where that is never far enough."""
+    waiting = list(cases)
     while True:
         looking = ann.looking(min(effort, most))
         shares = ((case, _least_recall(task, looking, case)) for case in waiting)
         missed = next((case for case, share in shares if share < task.recall), None)
-        said = "enough" if missed is None else f"too little with filter {missed.filtered}"
-        task.tell(f"{ann.kind} at weight {cases[0].weight:g} {looking.parameters}: {said}")
+        said = "enough" if missed is None else f"too little, filter {missed.filtered}"
+        task.tell(f"{ann.kind} {looking.parameters} at color weight {cases[0].weight:g}: {said}")
         if missed is None:
             return looking.effort
         if effort >= most:
