@@ -259,7 +259,7 @@ def _show(made: Release, catalog: Catalog, facts: dict[str, Any], seconds: float
     told: dict[str, Any] = {
         "catalog": f"{catalog.dataset.label}: {products} products, {count} pictures, {catalog.known} of them known before",
         "index": f"{facts['kind']}: {facts['why']}",
-        "size": f"{size:.1f} MB with vectors and thumbnails",
+        "size": f"{size:.1f} MB of vectors, tables and small pictures",
     }
     if (made.folder / phone.FOLDER).is_dir():
         told |= {"phone": _of_phone(made), "a page for it": phone.PAGE / "README.md"}

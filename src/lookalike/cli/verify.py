@@ -18,11 +18,11 @@ def run(settings: Verify) -> int:
     try:
         release = open_release(folder)
     except DataError as wrong:
-        return _told(folder, [str(wrong)])
+        return _told([str(wrong)])
     with show.progress("verifying"):
         found = faults(release, threads=settings.threads)
     if found:
-        return _told(folder, found)
+        return _told([f"{release.label}: {fault}" for fault in found])
     show.facts(
         f"{release.label} is whole, and gives what it gave",
         {
@@ -35,9 +35,7 @@ def run(settings: Verify) -> int:
     return 0
 
 
-def _told(folder: Path, found: list[str]) -> int:
-    for fault in found:
-        show.err.print(
-            f"{folder.name}: {fault}", style="red", markup=False
-        )  # a file's name may hold what looks like markup
+def _told(found: list[str]) -> int:
+    for fault in found:  # a file's name may hold what looks like markup
+        show.err.print(f"lookalike verify: {fault}", style="red", markup=False, soft_wrap=True)
     return 1

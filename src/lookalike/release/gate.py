@@ -33,6 +33,10 @@ ENOUGH: Final = 8  # products (or styles) of a slice; fewer prove nothing, see `
 FLIPS_A_SLICE: Final = 50  # or Holm's factor would lift even the smallest p that so many flips can give above the level
 HELD: Final = 2**18  # coins held at a time
 FIRST: Final = "falls away, as there is no champion yet"
+MEND: Final = (
+    "to compare them, train and export a run with what the champion's has there; to begin anew with another test, point "
+    "paths.releases at another folder"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,12 +173,18 @@ def _id(one: Candidate) -> str:
 
 
 def _same_test(challenger: Candidate, champion: Candidate) -> Check:
-    faults = [*_unlike(challenger, champion), *_unmeasured(challenger), *_unmeasured(champion)]
+    unlike = _unlike(challenger, champion)
+    faults = [*unlike, *_unmeasured(challenger), *_unmeasured(champion)]
     if not any(map(_unmeasured, (challenger, champion))):
         faults += _other_queries(challenger, champion)
     clusters = len(set(_column(challenger, challenger.cluster))) if not faults else 0
     alike = f"{len(challenger.queries)} queries of {clusters} {challenger.cluster}s of {challenger.tested}"
-    return Check(name="same test", holds=not faults, told="; ".join(faults) or alike, wanted="the champion's")
+    return Check(
+        name="same test",
+        holds=not faults,
+        told="; ".join(faults + [MEND] * bool(unlike)) or alike,
+        wanted="the champion's",
+    )
 
 
 def _unlike(challenger: Candidate, champion: Candidate) -> list[str]:

@@ -236,6 +236,8 @@ class Search(BaseModel):
             raise PydanticCustomError(
                 "disliked", "`disliked` goes beside `liked`; give at least one product to look like"
             )
+        if both := sorted({*self.liked} & {*self.disliked}):
+            raise PydanticCustomError("taste", "{both} is liked and disliked; give it once", {"both": both[0]})
         _refuse_prices(self.price_min, self.price_max)
         return self
 

@@ -49,6 +49,8 @@ def test_an_upload_is_a_file_and_nothing_else():
 
 def test_disliked_products_go_beside_liked_ones():
     assert asked(Search, {"liked": ["a"], "disliked": ["b"]}, file=False, form=False).disliked == ["b"]
+    both = {"liked": ["a", "b"], "disliked": ["c", "b"]}
+    assert "b is liked and disliked; give it once" in refused(Search, both, file=False, form=False).detail
     assert "`disliked` goes beside `liked`" in refused(Search, {"product": "a", "disliked": ["b"]}).detail
 
 
