@@ -28,6 +28,7 @@ from lookalike.serving.naming import named
 Fetch = Callable[[str], bytes]  # FetchError where an address is not fetched
 Telling = Callable[[str, float], object]
 
+FEW: Final = 6  # currencies that are named
 DEEPEST: Final = 10_000  # places of a list that can be read: a forged cursor must not make a server sort all it has
 BEHIND: Final = "its address is not on the public internet, or nobody answers there; send the picture as a file"
 ELSE: Final = "its address cannot be used; give another, or send the picture as a file"
@@ -120,9 +121,10 @@ def neighbours(box: Box, picture: bytes, count: int, laps: Laps) -> list[list[st
 
 def facets(box: Box, question: forms.Faceted) -> forms.Facets:
     """What there is to choose from. Of a range, its own filter is not asked, as its slider must be able to open again."""
-    said, of = forms.filters(question), box.goods
+    said, of = _filters(box, question), box.goods
     shown = goods.shown(of, said)
-    price = goods.span(of.prices[goods.shown(of, replace(said, price=(None, None)))])
+    one = len(goods.currencies(of, said)) < 2
+    price = goods.span(of.prices[goods.shown(of, replace(said, price=(None, None)))]) if one else None
     rating = goods.span(of.ratings[goods.shown(of, replace(said, rating=None))])
     stocks = of.stocks[goods.shown(of, replace(said, in_stock=False))]
     return forms.Facets(
@@ -133,6 +135,17 @@ def facets(box: Box, question: forms.Faceted) -> forms.Facets:
         rating=list(rating) if rating else None,
         in_stock=int((stocks > 0).sum()) if np.isfinite(of.stocks).any() else None,
     )
+
+
+def _filters(box: Box, question: forms.Filtering) -> goods.Filters:
+    """What a question wants to see; refused where it compares prices of several currencies."""
+    said = forms.filters(question)
+    if said.price != (None, None) and len(found := goods.currencies(box.goods, said)) > 1:
+        names = ", ".join(one or "none that is told" for one in found[:FEW])
+        raise ProblemError(
+            422, f"a price is asked for, and prices here are in {names}; give `currency` one of them beside it"
+        )
+    return said
 
 
 def product(box: Box, key: str) -> forms.Shown:
@@ -286,7 +299,7 @@ def _wish(box: Box, seen: Seen, question: forms.Search | forms.Similar) -> Wish:
     wish = Wish(
         weight=box.weight if question.color_weight is None else question.color_weight,
         k=question.k,
-        filters=forms.filters(question),
+        filters=_filters(box, question),
         order=question.order,
         group_by=question.group_by,
         min_score=question.min_score,

@@ -41,6 +41,7 @@ PICTURE: Final = 1234567890
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]
 Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+ONE_CURRENCY: Final = "Where the products have prices in several currencies, `currency` must name one."
 Key = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Corners = Annotated[list[Share], Field(min_length=4, max_length=4)]
@@ -114,12 +115,21 @@ Categories = Annotated[Names, Field(description="Only these categories.")]
 Colors = Annotated[Names, Field(description="Only these color names.")]
 Styles = Annotated[Names, Field(description="Only these styles.")]
 Shops = Annotated[Names, Field(description="Only these shops.")]
+Currencies = Annotated[Names, Field(description="Only products with prices in these currencies.", examples=[["EUR"]])]
 PriceMin = Annotated[
-    float | None, Field(description="Only products that cost so much or more.", examples=[0], ge=0, allow_inf_nan=False)
+    float | None,
+    Field(
+        description="Only products that cost so much or more. " + ONE_CURRENCY, examples=[0], ge=0, allow_inf_nan=False
+    ),
 ]
 PriceMax = Annotated[
     float | None,
-    Field(description="Only products that cost so much or less.", examples=[100_000], ge=0, allow_inf_nan=False),
+    Field(
+        description="Only products that cost so much or less. " + ONE_CURRENCY,
+        examples=[100_000],
+        ge=0,
+        allow_inf_nan=False,
+    ),
 ]
 RatingMin = Annotated[
     float | None, Field(description="Only products rated so or better.", examples=[0], ge=0, le=5, allow_inf_nan=False)
@@ -219,6 +229,7 @@ class Search(BaseModel):
     color: Colors = []
     style: Styles = []
     shop: Shops = []
+    currency: Currencies = []
     price_min: PriceMin = None
     price_max: PriceMax = None
     rating_min: RatingMin = None
@@ -254,6 +265,7 @@ class Similar(BaseModel):
     color: Colors = []
     style: Styles = []
     shop: Shops = []
+    currency: Currencies = []
     price_min: PriceMin = None
     price_max: PriceMax = None
     rating_min: RatingMin = None
@@ -279,6 +291,7 @@ class Faceted(BaseModel):
     color: Colors = []
     style: Styles = []
     shop: Shops = []
+    currency: Currencies = []
     price_min: PriceMin = None
     price_max: PriceMax = None
     rating_min: RatingMin = None
@@ -368,7 +381,9 @@ def _of_a_text(field: dict[str, Any]) -> dict[str, Any]:
 def filters(question: Filtering) -> Filters:
     """What a question wants to see of a catalog."""
     return Filters(
-        values={name: tuple(getattr(question, name)) for name in ("brand", "category", "color", "style", "shop")},
+        values={
+            name: tuple(getattr(question, name)) for name in ("brand", "category", "color", "style", "shop", "currency")
+        },
         price=(question.price_min, question.price_max),
         rating=question.rating_min,
         in_stock=question.in_stock,
@@ -558,8 +573,10 @@ class Facets(BaseModel):
     category: dict[str, int] = Field(examples=[{"pumps": 402}])
     color: dict[str, int] = Field(examples=[{"dark red": 31}])
     shop: dict[str, int] = Field(examples=[{"shop.example": 1284}])
+    currency: dict[str, int] = Field(description="Of the prices.", examples=[{"EUR": 1284}])
     price: list[float] | None = Field(
-        description="The least and the greatest, by the other filters.", examples=[[9, 480]]
+        description="The least and the greatest, by the other filters; null where they are of several currencies.",
+        examples=[[9, 480]],
     )
     rating: list[float] | None = Field(description="The least and the greatest.", examples=[[1, 5]])
     in_stock: int | None = Field(description="How many are; null where no shop says so.", examples=[1100])

@@ -8,14 +8,14 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-NAMED: Final = ("shop", "brand", "category", "color", "style")  # what a filter may name values of
-FACETS: Final = ("brand", "category", "color", "shop")
+NAMED: Final = ("shop", "brand", "category", "color", "style", "currency")  # what a filter may name values of
+FACETS: Final = ("brand", "category", "color", "shop", "currency")
 LONGEST: Final = 1000  # signs of a value that can be asked for; what is longer counts as not told, except as a fact
 GROUPS: Final = ("style", "brand")  # what pictures are grouped by, besides products
 TOLD: Final = ("name", "brand", "category", "color", "style", "shop", "currency")
@@ -31,7 +31,7 @@ class Filters:
     """
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by a name of NAMED
-    price: tuple[float | None, float | None] = (None, None)  # as the shop says it, in whichever currency
+    price: tuple[float | None, float | None] = (None, None)  # as the shop says it: of one currency
     rating: float | None = None  # at least
     in_stock: bool = False
 
@@ -161,6 +161,12 @@ def facets(of: Goods, said: Filters) -> dict[str, dict[str, int]]:
         order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]  # equal ones stay in the order of values
         found[name] = {of.values[name][code]: int(counts[code]) for code in order}
     return found
+
+
+def currencies(of: Goods, said: Filters) -> list[str]:
+    """In which the products that a filter lets through have their prices, whatever those are; "" where none is told."""
+    priced = shown(of, replace(said, price=(None, None))) & np.isfinite(of.prices)
+    return [of.values["currency"][code] if code >= 0 else "" for code in np.unique(of.codes["currency"][priced])]
 
 
 def span(numbers: np.ndarray) -> tuple[float, float] | None:

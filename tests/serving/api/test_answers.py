@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -268,6 +269,24 @@ def test_facets_count_what_each_value_would_leave(box):
     assert told.in_stock == 1
     assert answers.facets(box, Faceted()).in_stock == 6
     assert answers.facets(box, Faceted(shop=["nobody"])).price is None
+
+
+def test_prices_of_several_currencies_are_not_compared(box, picture):
+    other = ["USD" if row % 2 else "EUR" for row in range(len(box.goods.keys))]
+    codes = box.goods.codes | {"currency": np.array([one == "USD" for one in other], np.int64)}
+    mixed = replace(box, goods=replace(box.goods, codes=codes, values=box.goods.values | {"currency": ["EUR", "USD"]}))
+    data = picture("wide", "red")
+    told = refused(422, searched, mixed, {"price_max": 50}, data)
+    assert "prices here are in EUR, USD; give `currency` one of them" in told
+    assert "EUR, USD" in refused(422, answers.facets, mixed, Faceted(price_min=1))
+    found = searched(mixed, {"price_max": 50, "currency": ["USD"]}, data).hits
+    assert {mixed.goods.row_of[hit.id] % 2 for hit in found} == {1}
+    cheap = {price for row, price in enumerate(mixed.goods.prices.tolist()) if row % 2 and price <= 50}
+    assert {hit.price for hit in found} == cheap != set()
+    told = answers.facets(mixed, Faceted())
+    assert (told.price, sum(told.currency.values())) == (None, told.products)
+    alone = answers.facets(mixed, Faceted(currency=["EUR"]))
+    assert (alone.price[0], alone.currency) == (0, told.currency)
 
 
 def test_a_product_is_told_with_its_pictures_and_no_link_that_could_run(box):

@@ -132,7 +132,7 @@ def test_a_form_says_one_thing_once():
 
 def test_filters_are_the_catalogs_own():
     said = forms.filters(Faceted(brand=["A"], price_max=5, rating_min=4, in_stock=True))
-    assert said.values == {"brand": ("A",), "category": (), "color": (), "style": (), "shop": ()}
+    assert said.values == {"brand": ("A",), "category": (), "color": (), "style": (), "shop": (), "currency": ()}
     assert (said.price, said.rating, said.in_stock) == ((None, 5), 4, True)
     assert not forms.filters(Faceted()).any
 

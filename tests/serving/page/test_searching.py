@@ -205,6 +205,22 @@ def test_an_answer_that_comes_too_late_is_not_shown(visit, photo):
     assert one.page.locator("#dial-value").inner_text() == "100% color"
 
 
+def test_a_price_is_asked_for_in_one_currency_and_goes_with_it(visit, photo, box):
+    assert len(set(box.goods.values["currency"])) > 1
+    one = visit().upload(photo).settled()
+    price = one.page.locator("fieldset.price")
+    assert price.is_hidden()
+    asked, _ = one.asked(lambda: one.page.locator("fieldset.currency").get_by_text("EUR", exact=True).click())
+    assert asked["currency"] == ["EUR"]
+    price.wait_for()
+    asked, answer = one.asked(lambda: one.page.fill("[aria-label='Price up to']", "200"))
+    assert (asked["currency"], asked["price_max"]) == (["EUR"], 200)
+    assert {hit["currency"] for hit in answer["hits"]} == {"EUR"}
+    asked, _ = one.asked(lambda: one.page.get_by_label("Remove the filter currency EUR").click())
+    assert not {"currency", "price_max"} & set(asked)
+    price.wait_for(state="hidden")
+
+
 def test_filters_narrow_and_are_told_as_chips(visit, photo, box):
     one = visit().upload(photo).settled()
     brand = box.goods.facts[0]["brand"]
@@ -229,6 +245,7 @@ def test_filters_narrow_and_are_told_as_chips(visit, photo, box):
 
 def test_filters_that_leave_nothing_say_so_and_can_be_cleared(visit, photo):
     one = visit().upload(photo).settled()
+    one.asked(lambda: one.page.locator("fieldset.currency").get_by_text("EUR", exact=True).click())
     one.page.fill("[aria-label='Price up to']", "0.5")
     one.page.locator("#nothing").wait_for()
     one.asked(lambda: one.page.click("#nothing-clear"))

@@ -2,12 +2,12 @@
  * What a shopper wants to see only: a form of the values that there are, and chips of those that are set.
  *
  * In: /v1/facets' answer, what is chosen. Out: what is chosen now. Never: asks the server.
- * Chosen: {brand, category, color, shop: [values], price_min, price_max, rating_min, in_stock}, each where it is set.
+ * Chosen: {brand, category, color, shop, currency: [values], price_min, price_max, rating_min, in_stock}, each where it is set.
  */
 
 import { drawing, make, replace, rested, whole } from "./dom.js";
 
-const LISTS = { category: "Category", brand: "Brand", color: "Color", shop: "Shop" };
+const LISTS = { category: "Category", brand: "Brand", color: "Color", shop: "Shop", currency: "Currency" };
 const GROUPS = { product: "Every product", style: "One of each style", brand: "One of each brand" };
 const FEW = 6; // values that are shown at once
 const MANY = 8; // values from which on they are searched for
@@ -41,12 +41,17 @@ const REST = 350; // milliseconds without a key
 /** What is set, one by one: {words, without} where `without` is what is left when it is taken away. */
 export function chosenOnes(chosen) {
   const lists = Object.keys(LISTS).flatMap((name) => (chosen[name] ?? []).map((value) => ({
-    words: value, name, without: cleaned({ ...chosen, [name]: chosen[name].filter((one) => one !== value) }),
+    words: value, name, without: cleaned({ ...chosen, ...said(name, chosen[name].filter((one) => one !== value)) }),
   })));
   const others = Object.keys(ALONE).filter((name) => chosen[name] !== undefined).map((name) => ({
     words: ALONE[name](chosen[name]), name: name.split("_")[0], without: cleaned({ ...chosen, [name]: undefined }),
   }));
   return [...lists, ...others];
+}
+
+/** Values of a name. A price is of one currency, and goes with it. */
+function said(name, values) {
+  return name === "currency" ? { currency: values, price_min: undefined, price_max: undefined } : { [name]: values };
 }
 
 /** Without what is empty. */
@@ -81,7 +86,7 @@ export class Filters {
   constructor(root, changed, grouped) {
     this.#changed = changed;
     for (const [name, words] of Object.entries(LISTS)) {
-      this.#groups.set(name, new Values(name, words, (values) => this.#set({ [name]: values })));
+      this.#groups.set(name, new Values(name, words, (values) => this.#set(said(name, values))));
     }
     this.#groups.set("price", new Price((price) => this.#set(price)));
     this.#groups.set("rating", new Rating((rating) => this.#set(rating)));
