@@ -4,7 +4,8 @@ In: a catalog's vectors, and the least share of the exact nearest that must be f
 and what was measured, as plain data. Never: believes a figure of another catalog, or keeps an index that finds less.
 
 Questions are the catalog's own pictures, moved. They are asked with several weights of color, and with filters that leave
-few: any few, or those that look alike, as a category's do. An index must reach the share in every case, not on average.
+any few, or those that look alike, as a category's do, few or half of all. An index must reach the share in every case, for
+a first look and for some pages, not on average.
 """
 
 import time
